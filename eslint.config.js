@@ -1,0 +1,87 @@
+import tseslint from 'typescript-eslint'
+
+/** Forbids imports whose specifier matches; a folder's walls are listed where the folder is configured below. */
+const walls = (...patterns) => ({
+  'no-restricted-imports': ['error', { patterns: patterns.map(([regex, message]) => ({ regex, message })) }],
+})
+
+const NO_WORKER = ['/worker/', 'The supervisor and shared code never import the worker: they meet over IPC alone.']
+const NO_SUPERVISOR = [
+  '/supervisor/',
+  'The worker and shared code never import the supervisor: they meet over IPC alone.',
+]
+const NO_TEST = ['/test/', 'What ships never imports tests.']
+const NO_BAILEYS = ['@whiskeysockets/baileys', 'Baileys stays in worker/socket and worker/session.']
+/** Pure code: other core files, and shared modules. No node builtins, no packages but the schema library. */
+const ONLY_PURE = [
+  '^(?!\\./|\\.\\./\\.\\./shared/|\\.\\./core/|typebox)',
+  'core/ decides and does nothing else: it imports core and pure shared modules only.',
+]
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', '.tap/', 'coverage/'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ['*.js'] }, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // An async function without await is how an interface that returns a promise is met.
+      '@typescript-eslint/require-await': 'off',
+      'no-empty': 'error',
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'supervisor/config.ts is the only reader of the environment.' },
+        { object: 'process', property: 'exit', message: 'Only an entry file (main.ts, a command) ends the process.' },
+      ],
+    },
+  },
+  { files: ['*.js'], rules: { 'no-restricted-exports': 'off' } },
+  { files: ['shared/**'], rules: walls(NO_WORKER, NO_SUPERVISOR, NO_TEST, NO_BAILEYS) },
+  { files: ['supervisor/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS) },
+  { files: ['supervisor/core/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS, ONLY_PURE) },
+  {
+    files: ['supervisor/http/**'],
+    rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS, [
+      '/fleet/child',
+      'HTTP never touches a child process: it asks the fleet.',
+    ]),
+  },
+  { files: ['worker/**'], rules: walls(NO_SUPERVISOR, NO_TEST, NO_BAILEYS) },
+  { files: ['worker/socket/**', 'worker/session/**'], rules: walls(NO_SUPERVISOR, NO_TEST) },
+  { files: ['worker/core/**'], rules: walls(NO_SUPERVISOR, NO_TEST, NO_BAILEYS, ONLY_PURE) },
+  {
+    files: ['test/simulator/**'],
+    rules: walls([
+      '\\.\\./(supervisor|worker|shared)/',
+      'The simulator imports nothing of ours, so that it can disagree with us.',
+    ]),
+  },
+  {
+    files: ['supervisor/main.ts', 'supervisor/config.ts', 'worker/main.ts', '**/*-command.ts', 'test/**'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+  // tap's assertions return promises that the runner awaits by itself.
+  {
+    files: ['test/**'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', name: ['test', 'rejects', 'resolves', 'resolveMatch'], package: '@tapjs/core' },
+          ],
+        },
+      ],
+    },
+  },
+)
