@@ -36,6 +36,8 @@ export const ToWorker = Type.Union([
   StartMessage,
   /** The connect gate's turn: open the socket now. */
   Type.Object({ type: Type.Literal('permit') }),
+  /** The way to WhatsApp is clear again: whoever waits for its next try asks for a permit now. */
+  Type.Object({ type: Type.Literal('retry') }),
   /** The operator wants a QR code. Nothing happens where the account is linked. */
   Type.Object({ type: Type.Literal('pair') }),
   /** Flush, close the socket, say `stopped`, exit 0. */
@@ -52,7 +54,10 @@ export const FromWorker = Type.Union([
   /** Asks the connect gate for leave to open a socket. */
   Type.Object({ type: Type.Literal('permit_request') }),
   /** What came of the permit: the gate opens and closes by it. */
-  Type.Object({ type: Type.Literal('permit_result'), opened: Type.Boolean() }),
+  Type.Object({
+    type: Type.Literal('permit_result'),
+    result: Type.Union([Type.Literal('opened'), Type.Literal('answered'), Type.Literal('failed')]),
+  }),
   Type.Object({
     type: Type.Literal('connection'),
     status: Type.Union([
