@@ -48,8 +48,8 @@ export type StartMessage = Static<typeof StartMessage>
 
 /** Worker to supervisor. */
 export const FromWorker = Type.Union([
-  /** The modules are loaded and the session is open: the costly part of a start is over. */
-  Type.Object({ type: Type.Literal('ready'), linked: Type.Boolean(), phone: Nullable(Type.String()) }),
+  /** The modules are loaded: the costly part of a start is over. */
+  Type.Object({ type: Type.Literal('ready') }),
   Type.Object({ type: Type.Literal('heartbeat'), rssBytes: Type.Integer(), loopDelayMs: Type.Number() }),
   /** Asks the connect gate for leave to open a socket. */
   Type.Object({ type: Type.Literal('permit_request') }),

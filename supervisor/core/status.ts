@@ -28,40 +28,32 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
 
 /**
  * @param connection the last report of the process that is alive now; null when it has said nothing yet
- * @param fault why the last process ended by its own account; null when it did not say
- * @param clockOffsetMs epoch ms minus monotonic ms, to show the end of a backoff
+ * @param fault why the last process ended; null when none has, or when a report came since
+ * @param epochOffsetMs epoch ms minus monotonic ms, to show the end of a backoff
  */
 export function publicStatus(
   desired: DesiredState,
   child: ChildState,
   connection: ConnectionReport | null,
   fault: Reason | null,
-  clockOffsetMs: number,
+  epochOffsetMs: number,
 ): PublicStatus {
-  const down = (reason: Reason, nextTryAtMs: number | null = null): PublicStatus => ({
-    status: 'disconnected',
-    reason,
-    attempt: 0,
-    nextTryAtMs,
-    needsPerson: NEEDS_PERSON.has(reason),
-  })
-  if (desired === 'removed') return down('stopped')
+  if (desired === 'removed') return withoutConnection('stopped')
   switch (child.name) {
     case 'absent':
-      return down('stopped')
+      return withoutConnection('stopped')
     case 'given_up':
-      return down(fault ?? child.reason)
+      return withoutConnection(fault ?? child.reason)
     case 'backing_off':
-      return down(fault ?? child.reason, child.untilMs + clockOffsetMs)
+      return withoutConnection(fault ?? child.reason, Math.round(child.untilMs + epochOffsetMs))
     case 'stopping':
     case 'queued':
     case 'starting':
-      return { status: 'connecting', reason: 'starting', attempt: 0, nextTryAtMs: null, needsPerson: false }
+      // A new process has to prove itself: until it reports, what ended the last one is what there is to say.
+      return withoutConnection(fault ?? 'starting')
     case 'running':
-      if (child.killed) return down('worker_hung')
-      if (connection === null) {
-        return { status: 'connecting', reason: 'starting', attempt: 0, nextTryAtMs: null, needsPerson: false }
-      }
+      if (child.killed) return withoutConnection('worker_hung')
+      if (connection === null) return withoutConnection(fault ?? 'starting')
       return {
         status: connection.status,
         reason: connection.reason,
@@ -73,4 +65,9 @@ export function publicStatus(
     default:
       return child satisfies never
   }
+}
+
+function withoutConnection(reason: Reason, nextTryAtMs: number | null = null): PublicStatus {
+  const status = reason === 'starting' ? 'connecting' : 'disconnected'
+  return { status, reason, attempt: 0, nextTryAtMs, needsPerson: NEEDS_PERSON.has(reason) }
 }
