@@ -1,0 +1,52 @@
+/**
+ * Every error that a person or a program can be shown: code, HTTP status, meaning. Messages are written where the error
+ * is raised, and name the value seen, what was wanted, and what to do.
+ */
+export const ERRORS = {
+  bad_request: { httpStatus: 400, meaning: 'The body is not JSON, or does not fit the schema.' },
+  invalid_phone: { httpStatus: 400, meaning: 'Not a phone number with its country code.' },
+  unauthorized: { httpStatus: 401, meaning: 'No token, or a wrong one.' },
+  forbidden: { httpStatus: 403, meaning: 'Not from this page, or not with this login.' },
+  not_found: { httpStatus: 404, meaning: 'No such route.' },
+  account_not_found: { httpStatus: 404, meaning: 'No account of that id.' },
+  too_many_accounts: { httpStatus: 409, meaning: 'MAX_ACCOUNTS is reached.' },
+  account_removing: { httpStatus: 409, meaning: 'The account is being removed.' },
+  payload_too_large: { httpStatus: 413, meaning: 'The body is larger than the route takes.' },
+  unsupported_media_type: { httpStatus: 415, meaning: 'The body is not sent as application/json.' },
+  too_many_requests: { httpStatus: 429, meaning: 'Too many wrong tokens from this address.' },
+  internal: { httpStatus: 500, meaning: 'A bug: the log has the details.' },
+  storage_unavailable: { httpStatus: 503, meaning: 'The disk refused a write.' },
+  shutting_down: { httpStatus: 503, meaning: 'The service is stopping.' },
+  bad_config: { httpStatus: 500, meaning: 'The configuration can not be used.' },
+  unavailable: { httpStatus: 503, meaning: 'The port is taken, or another supervisor runs on these sessions.' },
+} as const satisfies Record<string, { httpStatus: number; meaning: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** An error meant to be shown. `message` is for a person; `details` are fields for a log, without secrets. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly details: Record<string, unknown>
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Record<string, unknown> } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.details = options.details ?? {}
+  }
+
+  get httpStatus(): number {
+    return ERRORS[this.code].httpStatus
+  }
+}
+
+/** The message of whatever was thrown: libraries throw numbers and strings too. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The errno name (`ENOSPC`) of a failed system call; undefined for any other error. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined
+}

@@ -1,0 +1,32 @@
+/**
+ * A phone number in E.164 (`+40712345678`) from the forms people write: `+40 712 345 678`, `0040-712-345-678`,
+ * `(+40) 712.345.678`, `+44 (0)20 7946 0958`, `40712345678`. Undefined when it is none of them; a national number
+ * (a single leading zero) is none, because its country is unknown.
+ */
+export function parsePhone(text: string): string | undefined {
+  const plain = text
+    .trim()
+    .replace(/\(0\)/g, '')
+    .replace(/[\s().\-\u2010-\u2015\u00a0/]/g, '')
+    .replace(/^00/, '+')
+  // E.164: at most 15 digits, the first never zero. Seven is the shortest subscriber number with a country code in use.
+  const match = /^\+?([1-9]\d{6,14})$/.exec(plain)
+  return match ? `+${match[1]}` : undefined
+}
+
+/** For people and logs: `+407****97`. Too short to hide anything behind: only stars. */
+export function maskPhone(phone: string): string {
+  const digits = phone.replace(/\D/g, '')
+  return digits.length < 7 ? '+****' : `+${digits.slice(0, 3)}****${digits.slice(-2)}`
+}
+
+/** The digits of a WhatsApp address (`40712345678:12@s.whatsapp.net`) as E.164; undefined for anything else. */
+export function phoneOfJid(jid: string): string | undefined {
+  const match = /^(\d{7,15})(?::\d+)?@s\.whatsapp\.net$/.exec(jid)
+  return match ? `+${match[1]}` : undefined
+}
+
+/** `text` with every run of seven or more digits masked: for text of others (a library's error) on its way to a log. */
+export function maskNumbers(text: string): string {
+  return text.replace(/\d{7,}/g, (digits) => `${digits.slice(0, 3)}****${digits.slice(-2)}`)
+}

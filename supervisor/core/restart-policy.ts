@@ -1,0 +1,63 @@
+import { backoffMs } from '../../shared/backoff.ts'
+import { EXIT, exitNameOf } from '../../shared/exit-codes.ts'
+import type { Reason } from '../../shared/states.ts'
+
+/**
+ * What follows the end of a worker that nobody asked to end. A crash is never a reason to give an account up: its phone
+ * is still linked, and the next start may well hold; only an end that would repeat itself word for word waits for a person.
+ */
+
+/** A worker that ran this long was healthy: the next crash is a first one again. */
+export const HEALTHY_AFTER_MS = 60_000
+
+export interface ChildExit {
+  /** The exit code; null when a signal ended the process. */
+  code: number | null
+  signal: string | null
+  /** The supervisor killed it because it stopped answering. */
+  hung: boolean
+  /** How long the process had lived. */
+  uptimeMs: number
+}
+
+export type AfterExit =
+  | { do: 'restart'; delayMs: number; failures: number; reason: Reason }
+  | { do: 'give_up'; failures: number; reason: Reason }
+
+/**
+ * @param failures crashes in a row before this one
+ * @param random in [0, 1)
+ * @returns the new count of failures, and whether and when to start again
+ */
+export function afterUnwantedExit(exit: ChildExit, failures: number, random: number): AfterExit {
+  const name = exit.code === null ? undefined : exitNameOf(exit.code)
+  const count = exit.uptimeMs >= HEALTHY_AFTER_MS ? 1 : failures + 1
+  if (name !== undefined && EXIT[name].restart === 'at_once') {
+    return { do: 'restart', delayMs: 0, failures: 0, reason: 'starting' }
+  }
+  const reason = reasonOf(name, exit.hung)
+  if (name !== undefined && EXIT[name].restart === 'never') return { do: 'give_up', failures: count, reason }
+  return { do: 'restart', delayMs: backoffMs(count, random), failures: count, reason }
+}
+
+function reasonOf(name: ReturnType<typeof exitNameOf>, hung: boolean): Reason {
+  if (hung) return 'worker_hung'
+  switch (name) {
+    case 'sessionDamaged':
+      return 'session_damaged'
+    case 'sessionLocked':
+      return 'session_locked'
+    case 'storageFailed':
+      return 'storage_failed'
+    case 'ok':
+    case 'notFlushed':
+    case 'unavailable':
+    case 'crashed':
+    case 'renew':
+    case 'badConfig':
+    case undefined:
+      return 'worker_crashed'
+    default:
+      return name satisfies never
+  }
+}

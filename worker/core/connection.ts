@@ -1,0 +1,399 @@
+import { backoffMs } from '../../shared/backoff.ts'
+import type { ConnectionReport, ConnectionStatus, Reason } from '../../shared/states.ts'
+import { verdictOn, type CloseCause, type Verdict } from './disconnect-policy.ts'
+import { judgeLiveness, PROBE_DEADLINE_MS } from './liveness.ts'
+
+/**
+ * The connection of one account.
+ *
+ * | state   | invariant                                   | leaves on                                                 |
+ * |---------|---------------------------------------------|-----------------------------------------------------------|
+ * | idle    | no socket; waits for the operator           | pair -> queued                                            |
+ * | waiting | no socket; `untilMs` is the next try        | timer, retry -> queued                                    |
+ * | queued  | no socket; a permit was asked for           | permit -> opening; timer: asks again                      |
+ * | opening | a socket, not logged in, deadline `untilMs` | qr -> pairing; open -> open; closed, timer -> by policy   |
+ * | pairing | a socket that shows QR codes                | new_login -> opening; closed, timer -> by policy          |
+ * | open    | logged in                                   | closed, a failed probe -> by policy                       |
+ * | stopped | the end; nothing follows                    |                                                           |
+ *
+ * At most one socket at a time: `open_socket` comes only from `queued`, and every way out of a state with a socket
+ * brings `tear_down` first. Sockets are numbered, and events of another than the current one are ignored. Every state
+ * but idle and stopped has a deadline (`deadlineOf`). Times are monotonic milliseconds.
+ */
+export type ConnectionState =
+  | { name: 'idle'; status: ConnectionStatus; reason: Reason; code: number | null }
+  | {
+      name: 'waiting'
+      untilMs: number
+      status: ConnectionStatus
+      reason: Reason
+      code: number | null
+      onRetry: boolean
+    }
+  | { name: 'queued'; untilMs: number; reason: Reason; code: number | null }
+  | { name: 'opening'; untilMs: number; reason: Reason }
+  | { name: 'pairing'; untilMs: number }
+  | { name: 'open'; sinceMs: number; nextCheckMs: number; probeSentMs: number | null }
+  | { name: 'stopped' }
+
+export interface Connection {
+  state: ConnectionState
+  /** Number of the current or latest socket. */
+  socket: number
+  /** Tries since the last healthy minute; drives the backoff. */
+  attempt: number
+  /** Those of them that WhatsApp itself refused. */
+  refusals: number
+  /** Restarts that WhatsApp asked for since the last healthy minute. */
+  restarts: number
+  /** Sockets in a row that went silent. */
+  staleInRow: number
+  /** When another program last took this session over; null when that is long ago. */
+  replacedMs: number | null
+  /** The operator wants a QR code. */
+  pairing: boolean
+}
+
+export type ConnectionEvent =
+  | { type: 'begin'; linked: boolean; pairing: boolean }
+  | { type: 'permit' }
+  /** The gate reopened: no need to wait out the backoff. */
+  | { type: 'retry' }
+  | { type: 'pair'; linked: boolean }
+  | { type: 'qr'; socket: number; text: string; lifetimeMs: number }
+  | { type: 'new_login'; socket: number }
+  | { type: 'open'; socket: number }
+  | { type: 'closed'; socket: number; cause: CloseCause; linked: boolean; random: number }
+  | { type: 'timer'; lastFrameMs: number; linked: boolean; random: number }
+  | { type: 'stop' }
+
+export type ConnectionEffect =
+  | { type: 'request_permit' }
+  | { type: 'permit_result'; result: 'opened' | 'answered' | 'failed' }
+  | { type: 'open_socket'; socket: number }
+  | { type: 'tear_down'; socket: number }
+  | { type: 'probe'; socket: number }
+  /** The text of the QR code to show, or null to show none. */
+  | { type: 'show_qr'; text: string | null; lifetimeMs: number }
+  | { type: 'set_aside'; reason: Reason }
+  /** Go on in a fresh process. */
+  | { type: 'renew_process' }
+
+export interface ConnectionLimits {
+  /** MAX_RECONNECT_ATTEMPTS: refusals of WhatsApp before the session is set aside. */
+  maxReconnectAttempts: number
+  healthCheckIntervalMs: number
+  staleConnectionThresholdMs: number
+}
+
+/** From the socket's begin to QR code or login; 812 prekeys of a first login take a loaded host some seconds. */
+export const OPEN_DEADLINE_MS = 60_000
+/** Past a QR code's own life: Baileys brings the next one, or says that there is none, by then. */
+export const QR_GRACE_MS = 15_000
+/** A turn at the gate may be long in coming while WhatsApp is down; asking again is free and keeps the place. */
+const ASK_AGAIN_MS = 5 * 60_000
+/** An open connection this old was healthy: what failed before is forgotten. */
+export const HEALTHY_AFTER_MS = 60_000
+/** Another program that takes the session twice within this time is fighting for it. */
+export const REPLACED_MEMORY_MS = 10 * 60_000
+const REPLACED_RETRY_MS = 60_000
+const SLOW_RETRY_MS = 10 * 60_000
+/** More restarts than this without a healthy minute are a loop, whatever the server calls it. A pairing needs one. */
+const MAX_RESTARTS_AT_ONCE = 3
+
+export const NEW_CONNECTION: Connection = {
+  state: { name: 'idle', status: 'connecting', reason: 'starting', code: null },
+  socket: 0,
+  attempt: 0,
+  refusals: 0,
+  restarts: 0,
+  staleInRow: 0,
+  replacedMs: null,
+  pairing: false,
+}
+
+/** What the supervisor is told. Waiting for a permit after a failure is no progress: it shows as disconnected. */
+export function reportOf(connection: Connection, nowMs: number, epochMs: number): ConnectionReport {
+  const { state, attempt } = connection
+  const base = { code: null, attempt, nextTryAtMs: null }
+  switch (state.name) {
+    case 'idle':
+      return { ...base, status: state.status, reason: state.reason, code: state.code }
+    case 'waiting':
+      return {
+        ...base,
+        status: state.status,
+        reason: state.reason,
+        code: state.code,
+        nextTryAtMs: Math.round(epochMs + state.untilMs - nowMs),
+      }
+    case 'queued':
+      return { ...base, status: attempt > 0 ? 'disconnected' : 'connecting', reason: state.reason, code: state.code }
+    case 'opening':
+      return { ...base, status: 'connecting', reason: state.reason }
+    case 'pairing':
+      return { ...base, status: 'needs_qr', reason: 'pairing' }
+    case 'open':
+      return { ...base, status: 'connected', reason: null }
+    case 'stopped':
+      return { ...base, status: 'disconnected', reason: 'stopped' }
+    default:
+      return state satisfies never
+  }
+}
+
+/** When the shell shall send `timer`; undefined where only an event from outside leads on. */
+export function deadlineOf(connection: Connection): number | undefined {
+  const { state } = connection
+  switch (state.name) {
+    case 'waiting':
+    case 'queued':
+    case 'opening':
+    case 'pairing':
+      return state.untilMs
+    case 'open': {
+      const probeMs = state.probeSentMs === null ? state.nextCheckMs : state.probeSentMs + PROBE_DEADLINE_MS
+      const healthyMs = state.sinceMs + HEALTHY_AFTER_MS
+      return isClean(connection) ? probeMs : Math.min(probeMs, healthyMs)
+    }
+    case 'idle':
+    case 'stopped':
+      return undefined
+    default:
+      return state satisfies never
+  }
+}
+
+function isClean(c: Connection): boolean {
+  return c.attempt === 0 && c.refusals === 0 && c.restarts === 0 && c.staleInRow === 0
+}
+
+type Step = [Connection, ConnectionEffect[]]
+
+/** One event: the connection as it is afterwards, and what the shell shall do, in order. */
+export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: number, limits: ConnectionLimits): Step {
+  if (c.state.name === 'stopped') return [c, []]
+  if ('socket' in event && (event.socket !== c.socket || !hasSocket(c.state))) return [c, []]
+  switch (event.type) {
+    case 'begin':
+      if (event.linked || event.pairing) return queue({ ...c, pairing: event.pairing }, 'starting', null, nowMs)
+      return [{ ...c, state: { name: 'idle', status: 'needs_qr', reason: 'not_linked', code: null } }, []]
+    case 'permit': {
+      if (c.state.name !== 'queued') return [c, []]
+      const socket = c.socket + 1
+      const reason = c.attempt > 0 || c.state.reason !== 'starting' ? c.state.reason : 'opening'
+      const state: ConnectionState = { name: 'opening', untilMs: nowMs + OPEN_DEADLINE_MS, reason }
+      return [{ ...c, socket, state }, [{ type: 'open_socket', socket }]]
+    }
+    case 'retry':
+      if (c.state.name !== 'waiting' || !c.state.onRetry) return [c, []]
+      return queue(c, c.state.reason, c.state.code, nowMs)
+    case 'pair':
+      if (event.linked || c.state.name !== 'idle') return [{ ...c, pairing: !event.linked }, []]
+      return queue({ ...c, pairing: true, attempt: 0, refusals: 0, restarts: 0 }, 'starting', null, nowMs)
+    case 'qr': {
+      const state: ConnectionState = { name: 'pairing', untilMs: nowMs + event.lifetimeMs + QR_GRACE_MS }
+      const show: ConnectionEffect = { type: 'show_qr', text: event.text, lifetimeMs: event.lifetimeMs }
+      if (c.state.name === 'pairing') return [{ ...c, state }, [show]]
+      return [{ ...c, state }, [{ type: 'permit_result', result: 'opened' }, show]]
+    }
+    case 'new_login': {
+      const state: ConnectionState = { name: 'opening', untilMs: nowMs + OPEN_DEADLINE_MS, reason: 'restart_required' }
+      return [{ ...c, pairing: false, state }, [hideQr]]
+    }
+    case 'open': {
+      const nextCheckMs = nowMs + limits.healthCheckIntervalMs
+      const state: ConnectionState = { name: 'open', sinceMs: nowMs, nextCheckMs, probeSentMs: null }
+      return [{ ...c, pairing: false, state }, [{ type: 'permit_result', result: 'opened' }, hideQr]]
+    }
+    case 'closed':
+      return closed(c, event.cause, event.linked, event.random, nowMs, limits)
+    case 'timer':
+      return timer(c, event, nowMs, limits)
+    case 'stop':
+      return [
+        { ...c, state: { name: 'stopped' } },
+        hasSocket(c.state) ? [hideQr, { type: 'tear_down', socket: c.socket }] : [],
+      ]
+    default:
+      return event satisfies never
+  }
+}
+
+const hideQr: ConnectionEffect = { type: 'show_qr', text: null, lifetimeMs: 0 }
+
+function hasSocket(state: ConnectionState): boolean {
+  return state.name === 'opening' || state.name === 'pairing' || state.name === 'open'
+}
+
+function queue(
+  c: Connection,
+  reason: Reason,
+  code: number | null,
+  nowMs: number,
+  before: ConnectionEffect[] = [],
+): Step {
+  const state: ConnectionState = { name: 'queued', untilMs: nowMs + ASK_AGAIN_MS, reason, code }
+  return [{ ...c, state }, [...before, { type: 'request_permit' }]]
+}
+
+function timer(
+  c: Connection,
+  event: { lastFrameMs: number; linked: boolean; random: number },
+  nowMs: number,
+  limits: ConnectionLimits,
+): Step {
+  const dueMs = deadlineOf(c)
+  if (dueMs === undefined || nowMs < dueMs) return [c, []]
+  const { state } = c
+  switch (state.name) {
+    case 'waiting':
+    case 'queued':
+      return queue(c, state.reason, state.code, nowMs)
+    case 'opening':
+    case 'pairing':
+      return closed(c, { from: 'open_timeout', code: null }, event.linked, event.random, nowMs, limits)
+    case 'open': {
+      const healthy = nowMs - state.sinceMs >= HEALTHY_AFTER_MS
+      const known = healthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow: 0 } : c
+      return checkLiveness(known, state, event, nowMs, limits)
+    }
+    case 'idle':
+    case 'stopped':
+      return [c, []]
+    default:
+      return state satisfies never
+  }
+}
+
+function checkLiveness(
+  c: Connection,
+  state: Extract<ConnectionState, { name: 'open' }>,
+  event: { lastFrameMs: number; linked: boolean; random: number },
+  nowMs: number,
+  limits: ConnectionLimits,
+): Step {
+  if (state.probeSentMs === null && nowMs < state.nextCheckMs) return [c, []]
+  const verdict = judgeLiveness({
+    nowMs,
+    lastFrameMs: event.lastFrameMs,
+    probeSentMs: state.probeSentMs,
+    staleAfterMs: limits.staleConnectionThresholdMs,
+  })
+  const nextCheckMs = nowMs + limits.healthCheckIntervalMs
+  switch (verdict) {
+    case 'alive':
+      return [{ ...c, state: { ...state, nextCheckMs, probeSentMs: null } }, []]
+    case 'wait':
+      return [c, []]
+    case 'probe':
+      return [{ ...c, state: { ...state, nextCheckMs, probeSentMs: nowMs } }, [{ type: 'probe', socket: c.socket }]]
+    case 'dead':
+      return closed(c, { from: 'stale', code: null }, event.linked, event.random, nowMs, limits)
+    default:
+      return verdict satisfies never
+  }
+}
+
+function closed(
+  c: Connection,
+  cause: CloseCause,
+  linked: boolean,
+  random: number,
+  nowMs: number,
+  limits: ConnectionLimits,
+): Step {
+  const verdict = verdictOn(cause)
+  const settled: ConnectionEffect[] =
+    c.state.name === 'opening' ? [{ type: 'permit_result', result: verdict.gate }] : []
+  const before: ConnectionEffect[] = [hideQr, { type: 'tear_down', socket: c.socket }, ...settled]
+  const wasHealthy = c.state.name === 'open' && nowMs - c.state.sinceMs >= HEALTHY_AFTER_MS
+  const known = wasHealthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow: 0 } : c
+  if (!linked) return closedUnlinked(known, verdict, cause, random, nowMs, before)
+  return follow(known, verdict, cause, random, nowMs, limits, before)
+}
+
+/**
+ * No session yet: nothing to lose, nothing to spend. What matters is that a QR code stays on the screen for as long as
+ * the operator waits for one, and no longer.
+ */
+function closedUnlinked(
+  c: Connection,
+  verdict: Verdict,
+  cause: CloseCause,
+  random: number,
+  nowMs: number,
+  before: ConnectionEffect[],
+): Step {
+  if (verdict.follows === 'wait_for_operator' || verdict.follows === 'stop') {
+    const { status, reason } = verdict
+    return [{ ...c, pairing: false, state: { name: 'idle', status, reason, code: cause.code } }, before]
+  }
+  // A refused login without a linked account is a pairing that never finished: its half-made creds are worthless.
+  const anew: ConnectionEffect[] =
+    verdict.follows === 'unlink' ? [...before, { type: 'set_aside', reason: 'not_linked' }] : before
+  const attempt = c.attempt + 1
+  const untilMs = nowMs + backoffMs(attempt, random)
+  return [{ ...c, attempt, state: waiting(untilMs, verdict, cause.code, true) }, anew]
+}
+
+function follow(
+  c: Connection,
+  verdict: Verdict,
+  cause: CloseCause,
+  random: number,
+  nowMs: number,
+  limits: ConnectionLimits,
+  before: ConnectionEffect[],
+): Step {
+  const idle = (status: ConnectionStatus, reason: Reason, more: ConnectionEffect[] = []): Step => [
+    { ...c, attempt: 0, refusals: 0, restarts: 0, state: { name: 'idle', status, reason, code: cause.code } },
+    [...before, ...more],
+  ]
+  const later = (next: Connection, delayMs: number, onRetry: boolean): Step => [
+    { ...next, state: waiting(nowMs + delayMs, verdict, cause.code, onRetry) },
+    before,
+  ]
+  const attempt = c.attempt + 1
+  switch (verdict.follows) {
+    case 'at_once': {
+      if (verdict.reason === 'stale') {
+        const staleInRow = c.staleInRow + 1
+        if (staleInRow >= 2) return [{ ...c, state: { name: 'stopped' } }, [...before, { type: 'renew_process' }]]
+        return queue({ ...c, staleInRow }, verdict.reason, cause.code, nowMs, before)
+      }
+      const restarts = c.restarts + 1
+      if (restarts > MAX_RESTARTS_AT_ONCE) return later({ ...c, restarts, attempt }, backoffMs(attempt, random), true)
+      return queue({ ...c, restarts }, verdict.reason, cause.code, nowMs, before)
+    }
+    case 'backoff':
+      return later({ ...c, attempt }, backoffMs(attempt, random), true)
+    case 'spend': {
+      const refusals = c.refusals + 1
+      if (refusals >= limits.maxReconnectAttempts) {
+        return idle('needs_qr', 'bad_session', [{ type: 'set_aside', reason: 'bad_session' }])
+      }
+      return later({ ...c, attempt, refusals }, backoffMs(attempt, random), false)
+    }
+    case 'once_more': {
+      const again = c.replacedMs !== null && nowMs - c.replacedMs < REPLACED_MEMORY_MS
+      if (again) return idle(verdict.status, verdict.reason)
+      return later({ ...c, attempt, replacedMs: nowMs }, REPLACED_RETRY_MS, false)
+    }
+    case 'slowly':
+      return later({ ...c, attempt }, SLOW_RETRY_MS, true)
+    case 'stop':
+    case 'wait_for_operator':
+      return idle(verdict.status, verdict.reason)
+    case 'unlink':
+      return idle(verdict.status, verdict.reason, [{ type: 'set_aside', reason: verdict.reason }])
+    default:
+      return verdict.follows satisfies never
+  }
+}
+
+function waiting(untilMs: number, verdict: Verdict, code: number | null, onRetry: boolean): ConnectionState {
+  // A restart or a stale socket that has to wait after all is not on its way up.
+  const status = verdict.status === 'connecting' ? 'disconnected' : verdict.status
+  return { name: 'waiting', untilMs, status, reason: verdict.reason, code, onRetry }
+}
