@@ -47,6 +47,7 @@ export function confirm(
   companion.queue = companion.queue.filter((queued) => !isConfirmed(queued))
   if (companion.queue.length === before) return false
   world.changed()
+  if (companion.queue.length === 0) world.events.emit({ type: 'queue.emptied', ...login })
   return true
 }
 

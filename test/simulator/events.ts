@@ -43,6 +43,8 @@ export type EventBody =
       /** The receipt's type on the wire; 'delivered' stands for a receipt without one. */
       readonly receipt: string
     }
+  /** The device has confirmed all that was sent to it. */
+  | { readonly type: 'queue.emptied'; readonly phone: string; readonly deviceId: number }
   | {
       readonly type: 'nack.received'
       readonly phone: string

@@ -52,7 +52,7 @@ export async function sendToOwnDevice(
   const source = { from: phone.number, plaintext: encodeWAMessage({ protocolMessage }) }
   const enc = await encryptFor(world, phone, phone, companion, source.plaintext)
   const id = makeMessageId()
-  const attrs = { id, type: 'text', t: unixSeconds(), from: pnJid(phone), category: 'peer' }
+  const attrs = { id, type: 'text', t: unixSeconds(), from: pnJid(phone), notify: phone.name, category: 'peer' }
   const node = stanza('message', attrs, [encNode(enc)])
   deliver(world, phone, companion, { id, kind: 'peer_message', node, source, attempts: 1, supersededNacks: 0 })
 }
@@ -78,9 +78,7 @@ async function sendToDevices(
 ): Promise<void> {
   const source = { from: from.number, plaintext }
   for (const companion of [...to.companions]) {
-    const enc = await encryptFor(world, from, to, companion, plaintext)
-    const corrupt = world.faults.take('corrupt_message', to.number)
-    const node = stanza('message', attrs, [encNode(corrupt ? withLastByteFlipped(enc) : enc)])
+    const node = stanza('message', attrs, [encNode(await encryptFor(world, from, to, companion, plaintext))])
     deliver(world, to, companion, { id: attrs.id, kind: 'message', node, source, attempts: 1, supersededNacks: 0 })
   }
 }
@@ -95,7 +93,8 @@ async function encryptFor(
   const signal = world.signalOf(from)
   const address = signalAddress(to, companion.deviceId)
   if (!signal.hasSession(address)) await signal.startSession(address, takeBundle(world, to, companion))
-  return signal.encrypt(address, plaintext)
+  const enc = await signal.encrypt(address, plaintext)
+  return world.faults.take('corrupt_message', to.number) ? withLastByteFlipped(enc) : enc
 }
 
 function encNode({ type, body }: Ciphertext, extra: Readonly<Record<string, string>> = {}): BinaryNode {

@@ -176,13 +176,15 @@ export class BaileysClient {
     })
   }
 
-  /** Connects for the first time and shows a QR, which a phone scans; resolves when the device is online. */
+  /** Connects for the first time and shows a QR, which a phone scans; resolves when the device is online and has its history. */
   async pair(simulator: Simulator, phone?: string): Promise<{ phone: string; jid: string; deviceId: number }> {
     await this.connect()
     const linked = await simulator.scanQr(await this.qr(), phone)
     const code = await this.closed()
     if (code !== 515) throw new Error(`closed with ${code} after pairing, wanted 515`)
+    const synced = simulator.waitFor('queue.emptied', { phone: linked.phone })
     await this.reconnect()
+    await synced
     return linked
   }
 
