@@ -1,0 +1,8 @@
+export async function setAside(_: {
+  dir: string
+  sessionsPath: string
+  reason: string
+  nowMs: number
+}): Promise<string> {
+  throw new Error('stub')
+}
