@@ -1,3 +1,5 @@
+import { errnoOf } from '../../shared/errors.ts'
+
 /**
  * What can go wrong with a session, as one class.
  *
@@ -37,12 +39,6 @@ export class SessionError extends Error {
     this.code = code
     this.details = details
   }
-}
-
-/** The errno name of a failed system call ('ENOENT'), or undefined for any other error. */
-export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
 }
 
 /** "Not there" for certain; every other failure is "unreadable", a different result. */

@@ -91,6 +91,7 @@ export async function openLog(options: OpenLogOptions): Promise<SessionLog> {
     const contents = await scanLog(file, path)
     refuseBelowMark(contents, path, options.acknowledged)
     await settle(file, contents, path)
+    await options.fs.syncDir(options.dir)
     return new SessionLog(options, { file, contents })
   } catch (error) {
     await file.close()
@@ -113,7 +114,8 @@ export function refuseBelowMark(contents: LogContents, path: string, acknowledge
 /**
  * Makes durable what was read. The torn tail is cut off, and the last record is written once more over itself: if an
  * earlier process died after a failed sync, the record may stand in the page cache as clean without being on the
- * disk; written again, the sync below is about these bytes.
+ * disk; written again, the sync below is about these bytes. The directory is synced by the caller for the same reason:
+ * a process that died between the rename of a compaction and its sync left a name that a power loss takes back.
  */
 async function settle(file: SessionFile, contents: LogContents, path: string): Promise<void> {
   const { offset, length } = contents.lastRecord

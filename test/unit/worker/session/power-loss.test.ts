@@ -1,0 +1,172 @@
+/**
+ * Power lost at any operation, then opened again, three lives in a row: every acknowledged batch is there, no batch is
+ * torn, the session is never refused and never another. POWER_LOSS_ROUNDS sets how many.
+ */
+import { initAuthCreds } from '@whiskeysockets/baileys'
+import t from 'tap'
+import { parseCreds, serializeCreds } from '../../../../worker/session/creds.ts'
+import { openSession, type Session } from '../../../../worker/session/session.ts'
+import { SimulatedDisk, type DiskTree } from './fixtures/disk.ts'
+import { Random } from './fixtures/random.ts'
+
+const ROUNDS = Number(process.env.POWER_LOSS_ROUNDS ?? 400)
+const SEED = Number(process.env.POWER_LOSS_SEED ?? 1)
+const LIVES = 3
+const DIR = '/sessions/account'
+const KEYS = 12
+
+interface Life {
+  /** Batch n holds `counter` = n and one value on a few keys: state after it is known from n alone. */
+  submitted: number
+  acknowledged: number
+  opened: boolean
+}
+
+/** The keys that batch n sets, beside the counter; the same for every run. */
+function batchOf(number: number): { set: string[]; deleted: string; value: string } {
+  const random = new Random(number * 7919)
+  const set = [`k${random.below(KEYS)}`, `k${random.below(KEYS)}`]
+  return { set, deleted: `k${random.below(KEYS)}`, value: `${number}-${'x'.repeat(random.below(900))}` }
+}
+
+function stateAfter(count: number): Record<string, string | null> {
+  const state: Record<string, string | null> = Object.fromEntries(
+    Array.from({ length: KEYS }, (_, at) => [`k${at}`, null]),
+  )
+  for (let number = 1; number <= count; number++) {
+    const { set, deleted, value } = batchOf(number)
+    state[deleted] = null
+    for (const key of set) state[key] = value
+  }
+  return state
+}
+
+function stockTree(): DiskTree {
+  const creds = initAuthCreds()
+  const value = Buffer.from('"0"')
+  return {
+    'creds.json': serializeCreds(creds),
+    'lid-mapping-counter.json': value,
+    'session-491.0.json': Buffer.from('{"version":"v1"}'),
+    'pre-key-7.json': Buffer.alloc(0),
+  }
+}
+
+async function live(disk: SimulatedDisk, life: Life, from: number, random: Random): Promise<void> {
+  const compaction = { factor: 1, slackBytes: random.between(1000, 20_000) }
+  const session = await openSession({ dir: DIR, fs: disk, compaction, nowMs: () => 0 })
+  life.opened = true
+  const { counter } = await session.authState.keys.get('lid-mapping', ['counter'])
+  if (Number(counter ?? 0) < from) throw new Error(`batch ${from} was read once and is gone`)
+  const waiting: Promise<void>[] = []
+  for (let number = from + 1; ; number++) {
+    const { set, deleted, value } = batchOf(number)
+    const values: Record<string, string | null> = { counter: String(number), [deleted]: null }
+    for (const key of set) values[key] = value
+    life.submitted = number
+    const done = Promise.resolve(session.authState.keys.set({ 'lid-mapping': values as Record<string, string> })).then(
+      () => {
+        life.acknowledged = Math.max(life.acknowledged, number)
+      },
+    )
+    waiting.push(done)
+    if (number % 5 === 0) {
+      session.authState.creds.nextPreKeyId = number
+      waiting.push(session.saveCreds())
+    }
+    if (random.chance(0.6)) await Promise.all(waiting.splice(0))
+  }
+}
+
+async function verify(session: Session, life: Life): Promise<{ count: number; problem?: string }> {
+  const { keys } = session.authState
+  const { counter } = await keys.get('lid-mapping', ['counter'])
+  const count = Number(counter ?? 0)
+  if (count < life.acknowledged)
+    return { count, problem: `batch ${life.acknowledged} was acknowledged, found ${count}` }
+  if (count > life.submitted) return { count, problem: `batch ${count} was never submitted` }
+  const expected = stateAfter(count)
+  const found: Record<string, string | null> = await keys.get('lid-mapping', Object.keys(expected))
+  for (const [key, value] of Object.entries(expected)) {
+    if (found[key] !== value) return { count, problem: `torn: ${key} is not that of batch ${count}` }
+  }
+  return { count }
+}
+
+async function round(seed: number): Promise<string | undefined> {
+  const random = new Random(seed)
+  const taken = random.chance(0.3)
+  let disk = SimulatedDisk.of({ sessions: { account: taken ? stockTree() : {} } })
+  let identity: string | undefined
+  const life: Life = { submitted: 0, acknowledged: 0, opened: false }
+  let from = 0
+  for (let number = 0; number < LIVES; number++) {
+    // Early lives die during opening and take-over, later ones during writing and compaction.
+    const how = random.pick<'power_loss' | 'kill'>(['power_loss', 'power_loss', 'kill'])
+    disk.crashAt(disk.operations + random.between(0, random.pick([12, 60, 400])), random, how)
+    const outcome = await Promise.race([
+      disk.crashed,
+      live(disk, life, from, random).then(
+        () => 'ended',
+        (error: unknown) => `life ${number}: ${String(error)}`,
+      ),
+    ])
+    if (typeof outcome === 'string') return outcome
+    disk = outcome
+    const account = disk.tree().sessions
+    const file = account !== undefined && !Buffer.isBuffer(account) ? account.account : undefined
+    const credsFile = file !== undefined && !Buffer.isBuffer(file) ? file['creds.json'] : undefined
+    if (Buffer.isBuffer(credsFile)) parseCreds(credsFile, 'creds.json')
+    const session = await openSession({ dir: DIR, fs: disk, nowMs: () => 0 })
+    if (taken && session.origin === 'new') return `life ${number}: the session to take over became a new one`
+    const { count, problem } = await verify(session, life)
+    if (problem !== undefined) return `life ${number}: ${problem}`
+    if (taken) {
+      const { '491.0': stored } = await session.authState.keys.get('session', ['491.0'])
+      if (stored === null) return `life ${number}: an imported key is lost`
+    }
+    const found = Buffer.from(session.authState.creds.noiseKey.public).toString('base64')
+    if (identity !== undefined && identity !== found) return `life ${number}: another identity`
+    if (life.opened || taken) identity = found
+    // What was read must be durable, even when the power goes again before the next write.
+    if (random.chance(0.5)) disk = disk.crash(random)
+    else await session.close()
+    from = count
+    life.submitted = count
+    life.acknowledged = count
+  }
+  return undefined
+}
+
+t.test(`${ROUNDS} rounds of ${LIVES} lives (seed ${SEED})`, async (t) => {
+  t.setTimeout(30_000 + ROUNDS * 100)
+  for (let number = 0; number < ROUNDS; number++) {
+    const seed = SEED * 1_000_003 + number
+    const problem = await round(seed).catch((error: unknown) => String(error))
+    if (problem !== undefined) t.fail(`seed ${seed}: ${problem}`)
+  }
+  t.pass('every acknowledged batch survived')
+})
+
+t.test(
+  'a failed sync, the process dies, another opens, the power goes: what the other read is still there',
+  async (t) => {
+    const random = new Random(SEED)
+    for (let number = 0; number < 50; number++) {
+      const disk = SimulatedDisk.of({ sessions: { account: {} } })
+      const first = await openSession({ dir: DIR, fs: disk })
+      await first.authState.keys.set({ 'lid-mapping': { acknowledged: '1' } })
+      disk.failSyncs(true)
+      await t.rejects(Promise.resolve(first.authState.keys.set({ 'lid-mapping': { refused: '1' } })), {
+        code: 'storage_failed',
+      })
+      await first.failed
+      disk.failSyncs(false)
+      const second = await openSession({ dir: DIR, fs: disk })
+      const read = await second.authState.keys.get('lid-mapping', ['acknowledged', 'refused'])
+      const third = await openSession({ dir: DIR, fs: disk.crash(random) })
+      t.same(await third.authState.keys.get('lid-mapping', ['acknowledged', 'refused']), read)
+      t.equal(read.acknowledged, '1')
+    }
+  },
+)
