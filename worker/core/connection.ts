@@ -165,7 +165,7 @@ export function deadlineOf(connection: Connection): number | undefined {
 }
 
 function isClean(c: Connection): boolean {
-  return c.attempt === 0 && c.refusals === 0 && c.restarts === 0 && c.staleInRow === 0
+  return c.attempt === 0 && c.refusals === 0 && c.restarts === 0
 }
 
 type Step = [Connection, ConnectionEffect[]]
@@ -265,7 +265,9 @@ function timer(
       return closed(c, { from: 'open_timeout', code: null }, event.linked, event.random, nowMs, limits)
     case 'open': {
       const healthy = nowMs - state.sinceMs >= HEALTHY_AFTER_MS
-      const known = healthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow: 0 } : c
+      // Silence is found after minutes, so only a frame shows that the socket was alive as well as old.
+      const staleInRow = event.lastFrameMs - state.sinceMs >= HEALTHY_AFTER_MS ? 0 : c.staleInRow
+      const known = healthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow } : c
       return checkLiveness(known, state, event, nowMs, limits)
     }
     case 'idle':
@@ -318,7 +320,8 @@ function closed(
     c.state.name === 'opening' ? [{ type: 'permit_result', result: verdict.gate }] : []
   const before: ConnectionEffect[] = [hideQr, { type: 'tear_down', socket: c.socket }, ...settled]
   const wasHealthy = c.state.name === 'open' && nowMs - c.state.sinceMs >= HEALTHY_AFTER_MS
-  const known = wasHealthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow: 0 } : c
+  const staleInRow = cause.from === 'stale' ? c.staleInRow : 0
+  const known = wasHealthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow } : c
   if (!linked) return closedUnlinked(known, verdict, cause, random, nowMs, before)
   return follow(known, verdict, cause, random, nowMs, limits, before)
 }
