@@ -18,7 +18,7 @@ import { startSimulator, type Simulator, type SimulatorOptions } from '../../sim
 const WAIT_MS = 15_000
 
 /** What of a tap test is needed here. */
-interface TestScope {
+export interface TestScope {
   teardown(work: () => unknown): unknown
 }
 

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import tap from 'tap'
 import type { Fault } from '../../simulator/faults.ts'
 import type { Simulator } from '../../simulator/simulator.ts'
-import { clientFor, simulatorFor, tameBaileys } from './baileys-client.ts'
+import { clientFor, simulatorFor, tameBaileys, type TestScope } from './baileys-client.ts'
 
 // Faults that a client notices only as time passes: Baileys gives a silent server its keep-alive interval and 5 s more.
 // They share a simulator and run at the same time, each on a phone of its own.
@@ -81,7 +81,7 @@ await tap.test('faults that only time reveals', async (t) => {
 
 /** In a program of its own, for the rejection would end this one. */
 async function rejectsUnawaited(
-  t: Pick<typeof tap, 'teardown' | 'strictSame'>,
+  t: TestScope & Pick<typeof tap, 'strictSame'>,
   simulator: Simulator,
   phone: string,
   kind: 'corrupt_frame' | 'unparsable_node',
