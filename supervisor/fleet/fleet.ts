@@ -131,7 +131,8 @@ export class Fleet {
   async remove(accountId: string, purge: boolean): Promise<void> {
     const { log } = this.#options
     this.#assertRunning()
-    const before = this.#account(accountId)
+    const before = this.#options.registry.get(accountId)
+    if (before === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
     this.#change(accountId, (account) => ({
       record: { ...account.record, desired: 'removed', purge: purge || account.record.purge },
     }))
