@@ -18,7 +18,12 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     throw error
   }
   await file.close()
-  await rename(temporary, path)
+  try {
+    await rename(temporary, path)
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined)
+    throw error
+  }
   await syncDirectory(dirname(path))
 }
 
