@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
-import { startControl } from './control-http.ts'
 import { SimulatorError } from './errors.ts'
-import { startSimulator, type SimulatorOptions } from './simulator.ts'
+import type { SimulatorOptions } from './simulator.ts'
 
 const HELP = `Usage: npm run simulator -- [options]
 
@@ -70,6 +69,11 @@ function readNumber(flag: string, text: string, max: number): number {
 }
 
 async function run({ controlPort, exitWithParent, ...options }: Command): Promise<void> {
+  // Baileys takes a second to load: not before the flags are known to be right.
+  const [{ startSimulator }, { startControl }] = await Promise.all([
+    import('./simulator.ts'),
+    import('./control-http.ts'),
+  ])
   const simulator = await startSimulator(options)
   const control = await startControl(simulator, controlPort).catch(async (error: unknown) => {
     await simulator.close()
