@@ -40,7 +40,7 @@ export interface AccountOptions {
 }
 
 /** A supervisor that died leaves its workers some seconds to flush; the next supervisor's workers wait for them. */
-const LOCK_WAIT_MS = 15_000
+const LOCK_WAIT_MS = 10_000
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
 const UNDER_WAY_DEADLINE_MS = 3000
 
@@ -121,7 +121,7 @@ export class Account {
       if (this.#session === session) void this.#fail(error)
     })
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
-    if (this.#isLinked()) await session.saveCreds()
+    if (this.#isLinked()) await session.proveWritable()
   }
 
   #isLinked(): boolean {

@@ -353,8 +353,6 @@ export class Fleet {
         return this.#onIdentity(accountId, message.phone)
       case 'messages':
         return this.#change(accountId, () => ({ lastMessageAtMs: message.atMs, lastEventAtMs: nowMs }))
-      case 'session_saved':
-        return this.#change(accountId, () => ({ sessionRevision: message.revision }))
       case 'fault':
         return this.#change(accountId, () => ({ fault: { reason: message.reason, message: message.message } }))
       case 'stopped':

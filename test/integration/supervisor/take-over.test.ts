@@ -20,7 +20,8 @@ t.test("a session of Baileys' own layout is taken over, connects without a QR co
   const filesBefore = readdirSync(stock.directory).filter((name) => name.endsWith('.json'))
   t.ok(filesBefore.length > 800, 'a real one: 812 prekeys')
 
-  const sessionsPath = t.testdir()
+  const root = t.testdir({ sessions: {} })
+  const sessionsPath = join(root, 'sessions')
   cpSync(stock.directory, join(sessionsPath, 'account_old_name'), { recursive: true })
   const mark = simulator.mark()
   const service = new SupervisorProcess({
@@ -46,7 +47,7 @@ t.test("a session of Baileys' own layout is taken over, connects without a QR co
     'the old files were moved aside',
   )
 
-  const target = join(t.testdir({}), 'exported')
+  const target = join(root, 'exported')
   const { stdout } = await promisify(execFile)(process.execPath, [
     SESSION_COMMAND,
     'export',
