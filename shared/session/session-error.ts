@@ -79,3 +79,14 @@ export function damagedError(
     cause,
   )
 }
+
+/** There, and not for us: a person must change something before another try can end differently. */
+const REFUSED = new Set(['EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP'])
+
+/** Wraps a failed open of a session file. "Not there" and "not readable" are both damage here, never a new session. */
+export function openError(error: unknown, file: string): SessionError {
+  const errno = errnoOf(error) ?? 'unknown'
+  if (errno === 'ENOENT' || REFUSED.has(errno))
+    return damagedError(file, `it can't be opened: ${errno}`, { errno }, error)
+  return storageError(error, 'open', file)
+}

@@ -28,7 +28,7 @@ import {
 } from './log-file.ts'
 import { encodeRecord, encodingObstacle, entryBytes, RECORD_HEADER_BYTES, type LogEntry } from './log-record.ts'
 import { scanLog, type LogContents, type ValueLocation } from './log-scan.ts'
-import { damagedError, SessionError, storageError } from '../../shared/session/session-error.ts'
+import { damagedError, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
 import { readFully, writeFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 
 export interface CompactionLimits {
@@ -82,11 +82,13 @@ interface Task {
 
 /**
  * Opens the log in `dir`. A torn tail is dropped (`tornBytes` says how much). Rejects with session_damaged,
- * session_version or storage_*, and then nothing was written; ENOENT passes through as the system's own error.
+ * session_version or storage_*, and then nothing was written.
  */
 export async function openLog(options: OpenLogOptions): Promise<SessionLog> {
   const path = join(options.dir, LOG_NAME)
-  const file = await options.fs.open(path, 'r+')
+  const file = await options.fs.open(path, 'r+').catch((error: unknown) => {
+    throw openError(error, path)
+  })
   try {
     const contents = await scanLog(file, path)
     refuseBelowMark(contents, path, options.acknowledged)

@@ -4,7 +4,7 @@ import { crc32 } from './crc32.ts'
 import { LOG_NAME } from './log-file.ts'
 import type { LogEntry } from './log-record.ts'
 import { scanLog, type LogContents } from './log-scan.ts'
-import { damagedError, isAbsent, SessionError, storageError } from '../../shared/session/session-error.ts'
+import { damagedError, isAbsent, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
 import { nodeFs, readFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 import { CREDS_KEY, splitLogKey } from './session-key.ts'
 import { refuseBelowMark } from './session-log.ts'
@@ -29,7 +29,7 @@ export async function readStoredSession(dir: string, fs: SessionFs = nodeFs): Pr
   try {
     file = await fs.open(path, 'r')
   } catch (error) {
-    if (!isAbsent(error)) throw storageError(error, 'open', path)
+    if (!isAbsent(error)) throw openError(error, path)
     const reason = `There is no session log in ${dir}: the account was never started here, or its log was taken away.`
     throw new SessionError('session_not_found', reason, { dir })
   }

@@ -175,8 +175,9 @@ async function runCase(seed: number, outcomes: Map<string, number>): Promise<str
   return undefined
 }
 
+t.setTimeout(30_000 + CASES)
+
 t.test(`${CASES} damaged logs (seed ${SEED})`, async (t) => {
-  t.setTimeout(30_000 + CASES)
   const outcomes = new Map<string, number>()
   for (let number = 0; number < CASES; number++) {
     const seed = SEED * 1_000_003 + number

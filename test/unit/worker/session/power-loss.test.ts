@@ -5,40 +5,20 @@
 import { initAuthCreds } from '@whiskeysockets/baileys'
 import t from 'tap'
 import { parseCreds, serializeCreds } from '../../../../worker/session/creds.ts'
-import { openSession, type Session } from '../../../../worker/session/session.ts'
+import { openSession } from '../../../../worker/session/session.ts'
 import { SimulatedDisk, type DiskTree } from './fixtures/disk.ts'
+import { batchOf, readCount, verify } from './fixtures/model.ts'
 import { Random } from './fixtures/random.ts'
 
 const ROUNDS = Number(process.env.POWER_LOSS_ROUNDS ?? 400)
 const SEED = Number(process.env.POWER_LOSS_SEED ?? 1)
 const LIVES = 3
 const DIR = '/sessions/account'
-const KEYS = 12
 
 interface Life {
-  /** Batch n holds `counter` = n and one value on a few keys: state after it is known from n alone. */
   submitted: number
   acknowledged: number
   opened: boolean
-}
-
-/** The keys that batch n sets, beside the counter; the same for every run. */
-function batchOf(number: number): { set: string[]; deleted: string; value: string } {
-  const random = new Random(number * 7919)
-  const set = [`k${random.below(KEYS)}`, `k${random.below(KEYS)}`]
-  return { set, deleted: `k${random.below(KEYS)}`, value: `${number}-${'x'.repeat(random.below(900))}` }
-}
-
-function stateAfter(count: number): Record<string, string | null> {
-  const state: Record<string, string | null> = Object.fromEntries(
-    Array.from({ length: KEYS }, (_, at) => [`k${at}`, null]),
-  )
-  for (let number = 1; number <= count; number++) {
-    const { set, deleted, value } = batchOf(number)
-    state[deleted] = null
-    for (const key of set) state[key] = value
-  }
-  return state
 }
 
 function stockTree(): DiskTree {
@@ -56,19 +36,13 @@ async function live(disk: SimulatedDisk, life: Life, from: number, random: Rando
   const compaction = { factor: 1, slackBytes: random.between(1000, 20_000) }
   const session = await openSession({ dir: DIR, fs: disk, compaction, nowMs: () => 0 })
   life.opened = true
-  const { counter } = await session.authState.keys.get('lid-mapping', ['counter'])
-  if (Number(counter ?? 0) < from) throw new Error(`batch ${from} was read once and is gone`)
+  if ((await readCount(session)) < from) throw new Error(`batch ${from} was read once and is gone`)
   const waiting: Promise<void>[] = []
   for (let number = from + 1; ; number++) {
-    const { set, deleted, value } = batchOf(number)
-    const values: Record<string, string | null> = { counter: String(number), [deleted]: null }
-    for (const key of set) values[key] = value
     life.submitted = number
-    const done = Promise.resolve(session.authState.keys.set({ 'lid-mapping': values as Record<string, string> })).then(
-      () => {
-        life.acknowledged = Math.max(life.acknowledged, number)
-      },
-    )
+    const done = Promise.resolve(session.authState.keys.set({ 'lid-mapping': batchOf(number) })).then(() => {
+      life.acknowledged = Math.max(life.acknowledged, number)
+    })
     waiting.push(done)
     if (number % 5 === 0) {
       session.authState.creds.nextPreKeyId = number
@@ -76,21 +50,6 @@ async function live(disk: SimulatedDisk, life: Life, from: number, random: Rando
     }
     if (random.chance(0.6)) await Promise.all(waiting.splice(0))
   }
-}
-
-async function verify(session: Session, life: Life): Promise<{ count: number; problem?: string }> {
-  const { keys } = session.authState
-  const { counter } = await keys.get('lid-mapping', ['counter'])
-  const count = Number(counter ?? 0)
-  if (count < life.acknowledged)
-    return { count, problem: `batch ${life.acknowledged} was acknowledged, found ${count}` }
-  if (count > life.submitted) return { count, problem: `batch ${count} was never submitted` }
-  const expected = stateAfter(count)
-  const found: Record<string, string | null> = await keys.get('lid-mapping', Object.keys(expected))
-  for (const [key, value] of Object.entries(expected)) {
-    if (found[key] !== value) return { count, problem: `torn: ${key} is not that of batch ${count}` }
-  }
-  return { count }
 }
 
 async function round(seed: number): Promise<string | undefined> {
@@ -119,7 +78,7 @@ async function round(seed: number): Promise<string | undefined> {
     if (Buffer.isBuffer(credsFile)) parseCreds(credsFile, 'creds.json')
     const session = await openSession({ dir: DIR, fs: disk, nowMs: () => 0 })
     if (taken && session.origin === 'new') return `life ${number}: the session to take over became a new one`
-    const { count, problem } = await verify(session, life)
+    const { count, problem } = await verify(session, life.acknowledged, life.submitted)
     if (problem !== undefined) return `life ${number}: ${problem}`
     if (taken) {
       const { '491.0': stored } = await session.authState.keys.get('session', ['491.0'])
@@ -138,8 +97,9 @@ async function round(seed: number): Promise<string | undefined> {
   return undefined
 }
 
+t.setTimeout(30_000 + ROUNDS * 100)
+
 t.test(`${ROUNDS} rounds of ${LIVES} lives (seed ${SEED})`, async (t) => {
-  t.setTimeout(30_000 + ROUNDS * 100)
   for (let number = 0; number < ROUNDS; number++) {
     const seed = SEED * 1_000_003 + number
     const problem = await round(seed).catch((error: unknown) => String(error))
