@@ -96,6 +96,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     )
   }
 
+  const errorsBefore = errors.length
   const spawnStaggerMinMs = integer('SPAWN_STAGGER_MIN_MS', 2000, 0, DAY_MS)
   const spawnStaggerMaxMs = integer(
     'SPAWN_STAGGER_MAX_MS',
@@ -103,7 +104,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     0,
     DAY_MS,
   )
-  if (spawnStaggerMaxMs < spawnStaggerMinMs) {
+  if (errors.length === errorsBefore && spawnStaggerMaxMs < spawnStaggerMinMs) {
     errors.push(
       `SPAWN_STAGGER_MAX_MS is ${spawnStaggerMaxMs}, less than SPAWN_STAGGER_MIN_MS (${spawnStaggerMinMs}): set both, the smaller first.`,
     )

@@ -52,8 +52,13 @@ export class AccountStore {
     if (current.records) return { records: current.records }
     const previous = await readAccounts(`${this.#path}.prev`)
     if (current.problem === undefined) {
-      // No file: a first start. (A crash between two generations can't cause this: the new one is renamed over the old.)
-      return { records: [] }
+      // No file and no generation before it: a first start. A crash between two generations can't take the file away
+      // (the new one is renamed over the old), but an earlier load that moved a damaged one aside does, until a save.
+      if (previous.records === undefined) return { records: [] }
+      return {
+        records: previous.records,
+        problem: `${this.#path} is missing: the previous generation with ${previous.records.length} accounts was taken instead.`,
+      }
     }
     const aside = `${this.#path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
     await rename(this.#path, aside)

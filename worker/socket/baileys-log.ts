@@ -35,7 +35,13 @@ export function createBaileysLog(log: Log, clock: Clock): BaileysLog {
     }
     // Baileys calls things errors that it then deals with; only what ends a connection is one for us, and that has its own line.
     log.warn(
-      { event: 'baileys.warned', level, text, cause: causeOf(fields), suppressed: known?.suppressed ?? 0 },
+      {
+        event: 'baileys.warned',
+        baileysLevel: level,
+        text,
+        cause: causeOf(fields),
+        suppressed: known?.suppressed ?? 0,
+      },
       'Baileys',
     )
     seen.set(key, { printedMs: nowMs, suppressed: 0 })
