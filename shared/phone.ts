@@ -5,6 +5,8 @@
  */
 export function parsePhone(text: string): string | undefined {
   const plain = text
+    // Marks of writing direction and width, invisible, come along when a number is copied from contacts or a chat.
+    .replace(/[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g, '')
     .trim()
     .replace(/\(0\)/g, '')
     .replace(/[\s().\-\u2010-\u2015\u00a0/]/g, '')

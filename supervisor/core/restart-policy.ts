@@ -35,9 +35,11 @@ export function afterUnwantedExit(exit: ChildExit, failures: number, random: num
   if (name !== undefined && EXIT[name].restart === 'at_once') {
     return { do: 'restart', delayMs: 0, failures: 0, reason: 'starting' }
   }
-  const reason = reasonOf(name, exit.hung)
-  if (name !== undefined && EXIT[name].restart === 'never') return { do: 'give_up', failures: count, reason }
-  return { do: 'restart', delayMs: backoffMs(count, random), failures: count, reason }
+  // What a person has to mend is named by what the process said of it, however it behaved on the way out.
+  if (name !== undefined && EXIT[name].restart === 'never') {
+    return { do: 'give_up', failures: count, reason: reasonOf(name, false) }
+  }
+  return { do: 'restart', delayMs: backoffMs(count, random), failures: count, reason: reasonOf(name, exit.hung) }
 }
 
 function reasonOf(name: ReturnType<typeof exitNameOf>, hung: boolean): Reason {

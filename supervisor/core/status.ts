@@ -43,7 +43,7 @@ export function publicStatus(
     case 'absent':
       return withoutConnection('stopped')
     case 'given_up':
-      return withoutConnection(fault ?? child.reason)
+      return { ...withoutConnection(fault ?? child.reason), needsPerson: true }
     case 'backing_off':
       return withoutConnection(fault ?? child.reason, Math.round(child.untilMs + epochOffsetMs))
     case 'stopping':

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { useMultiFileAuthState, type AuthenticationState } from '@whiskeysockets/baileys'
-import { nodeFs, type SessionFile, type SessionFs } from '../../worker/session/session-fs.ts'
+import { nodeFs, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 import { openSession } from '../../worker/session/session.ts'
 
 const PEERS = 200

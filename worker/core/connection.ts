@@ -165,7 +165,7 @@ export function deadlineOf(connection: Connection): number | undefined {
 }
 
 function isClean(c: Connection): boolean {
-  return c.attempt === 0 && c.refusals === 0 && c.restarts === 0 && c.staleInRow === 0
+  return c.attempt === 0 && c.refusals === 0 && c.restarts === 0
 }
 
 type Step = [Connection, ConnectionEffect[]]
@@ -175,9 +175,12 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
   if (c.state.name === 'stopped') return [c, []]
   if ('socket' in event && (event.socket !== c.socket || !hasSocket(c.state))) return [c, []]
   switch (event.type) {
-    case 'begin':
-      if (event.linked || event.pairing) return queue({ ...c, pairing: event.pairing }, 'starting', null, nowMs)
+    case 'begin': {
+      if (!isNew(c)) return [c, []]
+      const pairing = event.pairing || c.pairing
+      if (event.linked || pairing) return queue({ ...c, pairing }, 'starting', null, nowMs)
       return [{ ...c, state: { name: 'idle', status: 'needs_qr', reason: 'not_linked', code: null } }, []]
+    }
     case 'permit': {
       if (c.state.name !== 'queued') return [c, []]
       const socket = c.socket + 1
@@ -189,6 +192,8 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
       if (c.state.name !== 'waiting' || !c.state.onRetry) return [c, []]
       return queue(c, c.state.reason, c.state.code, nowMs)
     case 'pair':
+      // Whether the account is linked is not known before the session is open: `begin` takes the wish up.
+      if (isNew(c)) return [{ ...c, pairing: true }, []]
       if (event.linked || c.state.name !== 'idle') return [{ ...c, pairing: !event.linked }, []]
       return queue({ ...c, pairing: true, attempt: 0, refusals: 0, restarts: 0 }, 'starting', null, nowMs)
     case 'qr': {
@@ -221,6 +226,11 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
 }
 
 const hideQr: ConnectionEffect = { type: 'show_qr', text: null, lifetimeMs: 0 }
+
+/** Before `begin`: the session is not open yet. */
+function isNew(c: Connection): boolean {
+  return c.state === NEW_CONNECTION.state
+}
 
 function hasSocket(state: ConnectionState): boolean {
   return state.name === 'opening' || state.name === 'pairing' || state.name === 'open'
@@ -255,7 +265,9 @@ function timer(
       return closed(c, { from: 'open_timeout', code: null }, event.linked, event.random, nowMs, limits)
     case 'open': {
       const healthy = nowMs - state.sinceMs >= HEALTHY_AFTER_MS
-      const known = healthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow: 0 } : c
+      // Silence is found after minutes, so only a frame shows that the socket was alive as well as old.
+      const staleInRow = event.lastFrameMs - state.sinceMs >= HEALTHY_AFTER_MS ? 0 : c.staleInRow
+      const known = healthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow } : c
       return checkLiveness(known, state, event, nowMs, limits)
     }
     case 'idle':
@@ -308,7 +320,8 @@ function closed(
     c.state.name === 'opening' ? [{ type: 'permit_result', result: verdict.gate }] : []
   const before: ConnectionEffect[] = [hideQr, { type: 'tear_down', socket: c.socket }, ...settled]
   const wasHealthy = c.state.name === 'open' && nowMs - c.state.sinceMs >= HEALTHY_AFTER_MS
-  const known = wasHealthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow: 0 } : c
+  const staleInRow = cause.from === 'stale' ? c.staleInRow : 0
+  const known = wasHealthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow } : c
   if (!linked) return closedUnlinked(known, verdict, cause, random, nowMs, before)
   return follow(known, verdict, cause, random, nowMs, limits, before)
 }

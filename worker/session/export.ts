@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { isAbsent, SessionError, storageError } from './session-error.ts'
-import { nodeFs, writeFully, type DirectoryEntry, type SessionFs } from './session-fs.ts'
+import { isAbsent, SessionError, storageError } from '../../shared/session/session-error.ts'
+import { nodeFs, writeFully, type DirectoryEntry, type SessionFs } from '../../shared/session/session-fs.ts'
 import { CREDS_FILE, CREDS_KEY, splitLogKey, stockFileName } from './session-key.ts'
 import { readStoredSession } from './stored-session.ts'
 

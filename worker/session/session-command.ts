@@ -5,8 +5,8 @@ import { isAccountId } from '../../shared/account-id.ts'
 import { messageOf } from '../../shared/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import { exportSession } from './export.ts'
-import { SessionError } from './session-error.ts'
-import { lockSession } from './session-lock.ts'
+import { SessionError } from '../../shared/session/session-error.ts'
+import { lockSession } from '../../shared/session/session-lock.ts'
 import { readStoredSession, type StoredSession } from './stored-session.ts'
 
 const USAGE = `Usage: npm run session -- COMMAND [--sessions PATH]

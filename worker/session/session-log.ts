@@ -28,8 +28,8 @@ import {
 } from './log-file.ts'
 import { encodeRecord, encodingObstacle, entryBytes, RECORD_HEADER_BYTES, type LogEntry } from './log-record.ts'
 import { scanLog, type LogContents, type ValueLocation } from './log-scan.ts'
-import { damagedError, openError, SessionError, storageError } from './session-error.ts'
-import { readFully, writeFully, type SessionFile, type SessionFs } from './session-fs.ts'
+import { damagedError, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
+import { readFully, writeFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 
 export interface CompactionLimits {
   /** Compact when the file is longer than factor * live + slackBytes. */

@@ -2,9 +2,9 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { systemClock, type Clock } from '../../../../shared/clock.ts'
-import { lockSession } from '../../../../worker/session/session-lock.ts'
+import { lockSession } from '../../../../shared/session/session-lock.ts'
 import { openSession } from '../../../../worker/session/session.ts'
-import { setAside } from '../../../../worker/session/set-aside.ts'
+import { setAside } from '../../../../shared/session/set-aside.ts'
 import { startChild } from './fixtures/child.ts'
 
 t.test('a second process is told who holds the lock; kill -9 of the holder frees it at once', async (t) => {

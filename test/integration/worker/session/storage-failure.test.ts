@@ -4,7 +4,7 @@ import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { nodeFs, type SessionFile, type SessionFs } from '../../../../worker/session/session-fs.ts'
+import { nodeFs, type SessionFile, type SessionFs } from '../../../../shared/session/session-fs.ts'
 import { openSession } from '../../../../worker/session/session.ts'
 import { batchOf, verify } from '../../../unit/worker/session/fixtures/model.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { useMultiFileAuthState } from '@whiskeysockets/baileys'
 import t from 'tap'
-import { lockSession } from '../../../../worker/session/session-lock.ts'
+import { lockSession } from '../../../../shared/session/session-lock.ts'
 import { openSession } from '../../../../worker/session/session.ts'
 import { readAll, treeOf, writeStock } from './fixtures/stock.ts'
 

@@ -11,7 +11,7 @@
 import { close, fstat, ftruncate, open, read, stat, write } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { systemClock, type Clock } from '../../shared/clock.ts'
+import { systemClock, type Clock } from '../clock.ts'
 import { isAbsent, SessionError, storageError } from './session-error.ts'
 import { nodeFs } from './session-fs.ts'
 

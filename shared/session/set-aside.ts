@@ -6,11 +6,11 @@
  * directory, release the old lock. Whoever waited for the old lock notices that it moved (session-lock.ts).
  */
 import { join } from 'node:path'
-import { isAccountId } from '../../shared/account-id.ts'
+import { isAccountId } from '../account-id.ts'
 import { isAbsent, SessionError, storageError } from './session-error.ts'
 import { nodeFs, type DirectoryEntry, type SessionFs } from './session-fs.ts'
 import { LOCK_NAME } from './session-lock.ts'
-import { timestamp } from './take-over.ts'
+import { freeName, timestamp } from './names.ts'
 
 export const SET_ASIDE_DIR = '.set-aside'
 /** It becomes part of a directory's name. */
@@ -60,10 +60,4 @@ async function list(fs: SessionFs, path: string): Promise<DirectoryEntry[]> {
     if (isAbsent(error)) return []
     throw error
   }
-}
-
-function freeName(wanted: string, taken: ReadonlySet<string>): string {
-  let name = wanted
-  for (let count = 2; taken.has(name); count++) name = `${wanted}-${count}`
-  return name
 }

@@ -1,4 +1,4 @@
-import { errnoOf } from '../../shared/errors.ts'
+import { errnoOf } from '../errors.ts'
 
 /**
  * What can go wrong with a session, as one class.

@@ -1,0 +1,67 @@
+import { accountIdOf } from '../../shared/account-id.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { AppError } from '../../shared/errors.ts'
+import { parsePhone } from '../../shared/phone.ts'
+import type { Fleet } from '../fleet/fleet.ts'
+import type { Account, Registry } from './registry.ts'
+
+export interface AddAccountDeps {
+  registry: Registry
+  fleet: Fleet
+  clock: Clock
+  maxAccounts: number
+  accountEnv: string
+}
+
+/** A worker has its QR code 1 to 3 s after it was forked; the rest is for 30 of them on two cores. */
+export const QR_WAIT_MS = 20_000
+
+/**
+ * The account of a phone, made if need be, with a fresh QR code on its way where it is not linked. Idempotent by phone.
+ * Waits up to QR_WAIT_MS for a QR code, a connection, or anything that says that neither will come.
+ * @throws AppError invalid_phone, too_many_accounts, account_removing, storage_unavailable, shutting_down
+ */
+export async function addAccount(name: string, phoneText: string, deps: AddAccountDeps): Promise<Account> {
+  const { registry, fleet, clock, maxAccounts, accountEnv } = deps
+  const phone = parsePhone(phoneText)
+  if (phone === undefined) {
+    throw new AppError(
+      'invalid_phone',
+      'phone is not a number with its country code: write it like +40 712 345 678 (7 to 15 digits, no leading zero).',
+    )
+  }
+  const known = registry.findByPhone(phone)
+  const accountId = known?.record.accountId ?? accountIdOf(accountEnv, phone)
+  if (known === undefined) {
+    // An account of this id and another phone: its session directory was found, and its phone was not known until now.
+    const holder = registry.get(accountId)
+    if (holder === undefined && registry.size >= maxAccounts) {
+      throw new AppError(
+        'too_many_accounts',
+        `There are ${registry.size} accounts, and MAX_ACCOUNTS is ${maxAccounts}. Remove one, or raise MAX_ACCOUNTS.`,
+      )
+    }
+    if (holder === undefined) {
+      const createdAt = new Date(clock.nowMs()).toISOString()
+      await fleet.add({ accountId, name, phone, desired: 'running', purge: false, createdAt })
+    } else {
+      fleet.pair(accountId)
+    }
+  } else {
+    await fleet.rename(accountId, name)
+    fleet.pair(accountId)
+  }
+  const settled = await registry.waitFor(accountId, (account) => isAnswer(account, registry, clock.nowMs()), QR_WAIT_MS)
+  if (settled === undefined) throw new AppError('account_removing', `Account "${accountId}" was removed meanwhile.`)
+  return settled
+}
+
+/** A QR code, a connection, or a state that brings neither by itself. */
+function isAnswer(account: Account, registry: Registry, nowMs: number): boolean {
+  if (account.qr !== null && account.qr.expiresAtMs > nowMs) return true
+  const { status, reason, needsPerson } = registry.statusOf(account)
+  if (status === 'connected') return true
+  // `pair` is on its way to a worker that still says what it said before.
+  if (status === 'needs_qr') return false
+  return needsPerson || reason === 'storage_full' || reason === 'session_locked'
+}

@@ -1,0 +1,137 @@
+import type { Clock } from '../../shared/clock.ts'
+import type { ConnectionReport, Reason } from '../../shared/states.ts'
+import type { Child } from '../core/child-lifecycle.ts'
+import { publicStatus, type PublicStatus } from '../core/status.ts'
+import type { AccountRecord } from './store.ts'
+
+/** All that is known of one account now. Times are epoch milliseconds. */
+export interface Account {
+  record: AccountRecord
+  child: Child
+  /** The last report of the living process; null before it has said anything. */
+  connection: ConnectionReport | null
+  /** Why the last process ended, until its successor reports. */
+  fault: { reason: Reason; message: string | null } | null
+  /** The living QR code: a secret. */
+  qr: { text: string; expiresAtMs: number } | null
+  process: { pid: number; startedAtMs: number; rssBytes: number | null; loopDelayMs: number | null } | null
+  /** Whose WhatsApp the session is, as the session says; E.164. */
+  linkedPhone: string | null
+  lastEventAtMs: number | null
+  lastMessageAtMs: number | null
+  /** Whether a process of the account has been connected since the supervisor's start. */
+  hasConnected: boolean
+  /** Connections that were opened again after one had ended, since the supervisor's start. */
+  reconnectCount: number
+  /** Processes that ended unasked, since the supervisor's start. */
+  crashCount: number
+  /** When the operator last asked for a QR code. */
+  pairingAskedAtMs: number | null
+}
+
+export function newAccount(record: AccountRecord, child: Child): Account {
+  return {
+    record,
+    child,
+    connection: null,
+    fault: null,
+    qr: null,
+    process: null,
+    linkedPhone: null,
+    lastEventAtMs: null,
+    lastMessageAtMs: null,
+    hasConnected: false,
+    reconnectCount: 0,
+    crashCount: 0,
+    pairingAskedAtMs: null,
+  }
+}
+
+type Listener = (accountId: string, revision: number) => void
+
+/**
+ * The truth in memory: every account, by id. The fleet is its only writer; everybody else reads, or waits for a change.
+ * Each change has a revision that only grows.
+ */
+export class Registry {
+  readonly #accounts = new Map<string, Account>()
+  readonly #listeners = new Set<Listener>()
+  readonly #clock: Clock
+  #revision = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get revision(): number {
+    return this.#revision
+  }
+
+  get size(): number {
+    return this.#accounts.size
+  }
+
+  get(accountId: string): Account | undefined {
+    return this.#accounts.get(accountId)
+  }
+
+  /** In the order in which they were added: lists are stable. */
+  all(): Account[] {
+    return [...this.#accounts.values()]
+  }
+
+  findByPhone(phone: string): Account | undefined {
+    return this.all().find(({ record }) => record.phone === phone)
+  }
+
+  statusOf(account: Account): PublicStatus {
+    const offsetMs = this.#clock.nowMs() - this.#clock.monotonicMs()
+    const { record, child, connection, fault } = account
+    return publicStatus(record.desired, child.state, connection, fault?.reason ?? null, offsetMs)
+  }
+
+  /** The fleet's alone. */
+  put(account: Account): void {
+    this.#accounts.set(account.record.accountId, account)
+    this.#announce(account.record.accountId)
+  }
+
+  /** The fleet's alone. */
+  delete(accountId: string): void {
+    if (this.#accounts.delete(accountId)) this.#announce(accountId)
+  }
+
+  /** @returns the end of the subscription */
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Resolves with the first state of the account that `wanted` accepts, or with its state after `deadlineMs`; undefined
+   * when the account is no more.
+   */
+  waitFor(accountId: string, wanted: (account: Account) => boolean, deadlineMs: number): Promise<Account | undefined> {
+    return new Promise((resolve) => {
+      const finish = (account: Account | undefined): void => {
+        timer.cancel()
+        unsubscribe()
+        resolve(account)
+      }
+      const look = (): void => {
+        const account = this.get(accountId)
+        if (account === undefined || wanted(account)) finish(account)
+      }
+      const timer = this.#clock.setTimer(deadlineMs, () => finish(this.get(accountId)))
+      const unsubscribe = this.subscribe((changed) => {
+        if (changed === accountId) look()
+      })
+      look()
+    })
+  }
+
+  #announce(accountId: string): void {
+    this.#revision++
+    for (const listener of this.#listeners) listener(accountId, this.#revision)
+  }
+}

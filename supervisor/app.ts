@@ -1,0 +1,323 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import { writeFileAtomic } from '../shared/atomic-file.ts'
+import type { Clock } from '../shared/clock.ts'
+import { AppError, errnoOf, messageOf } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+import type { SessionLock } from '../shared/session/session-lock.ts'
+import { findSessions } from './accounts/discover.ts'
+import { Registry } from './accounts/registry.ts'
+import { retireSession } from './accounts/retire-session.ts'
+import { AccountStore, type AccountRecord } from './accounts/store.ts'
+import type { Config, Environment } from './config.ts'
+import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
+import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
+import { watchBoot } from './fleet/boot-watch.ts'
+import { workerEnvironment } from './fleet/child-process.ts'
+import { Fleet } from './fleet/fleet.ts'
+import { Auth } from './http/auth.ts'
+import { buildServer } from './http/server.ts'
+import { QrRenderer } from './qr/qr-renderer.ts'
+import { probeStorage, StorageMonitor } from './storage/probe.ts'
+import { lockSessions } from './storage/sessions-lock.ts'
+
+/** Builds the supervisor from its parts. `main.ts` and tests construct it alike; nothing happens before `start()`. */
+export interface AppOptions {
+  config: Config
+  /** Only to hand the harmless part of it on to workers. */
+  environment: Environment
+  clock: Clock
+  log: Log
+  random: () => number
+  /** For tests that can't wait for the times of production. */
+  tuning?: Partial<Tuning>
+}
+
+export interface Tuning {
+  heartbeatIntervalMs: number
+  heartbeatDeadlineMs: number
+  startDeadlineMs: number
+  startSlots: number
+  gateLimits: GateLimits
+  /** V8 options of each worker. */
+  workerExecArgv: readonly string[]
+}
+
+const PRODUCTION: Tuning = {
+  heartbeatIntervalMs: 5000,
+  // Five heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
+  heartbeatDeadlineMs: 30_000,
+  startDeadlineMs: 60_000,
+  // A start is half a second of one core; more at once only makes each of them late.
+  startSlots: 2,
+  gateLimits: GATE_LIMITS,
+  // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
+  workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
+}
+
+export interface StartedApp {
+  /** Where the dashboard is. */
+  url: string
+  /** A code that opens the dashboard once, without the token. */
+  loginCode: string
+  /** Where the token was written, when this start made it. */
+  tokenMadeAt: string | undefined
+}
+
+export class App {
+  readonly #options: AppOptions
+  readonly #tuning: Tuning
+  readonly registry: Registry
+  #status: 'starting' | 'running' | 'stopping' = 'starting'
+  #fleet: Fleet | undefined
+  #http: FastifyInstance | undefined
+  #storage: StorageMonitor | undefined
+  #lock: SessionLock | undefined
+  #qr: QrRenderer | undefined
+  #unwatch: (() => void) | undefined
+  #stopped: Promise<string[]> | undefined
+
+  constructor(options: AppOptions) {
+    this.#options = options
+    this.#tuning = { ...PRODUCTION, ...options.tuning }
+    this.registry = new Registry(options.clock)
+  }
+
+  /**
+   * Takes the sessions' directory, listens, and begins the boot; resolves when the API answers, not when every account
+   * is connected.
+   * @throws AppError bad_config (the directory can not be used) or unavailable (somebody else holds it, or the port)
+   */
+  async start(): Promise<StartedApp> {
+    const { config, clock, log } = this.#options
+    await prepareSessionsPath(config)
+    this.#lock = await lockSessions(config.sessionsPath)
+    if (config.sessionsPathFrom === 'default') {
+      log.warn(
+        { event: 'storage.not_on_volume', path: config.sessionsPath },
+        'SESSIONS ARE NOT ON A VOLUME: they are lost with this machine or checkout. Set SESSIONS_PATH or HETZNER_SESSIONS_PATH',
+      )
+    }
+    const token = await adminToken(config)
+    const auth = new Auth(token.value, () => clock.nowMs())
+    this.#storage = new StorageMonitor(config.sessionsPath, await probeStorage(config.sessionsPath), clock, log)
+    this.#storage.start()
+    this.#qr = new QrRenderer()
+    const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
+    const fleet = this.#createFleet(store)
+    this.#fleet = fleet
+    const records = await this.#loadAccounts(store)
+    fleet.load(records)
+
+    const http = await buildServer({
+      registry: this.registry,
+      fleet,
+      auth,
+      qr: this.#qr,
+      storage: this.#storage,
+      clock,
+      log,
+      sessionsPath: config.sessionsPath,
+      maxAccounts: config.maxAccounts,
+      accountEnv: config.accountEnv,
+      dashboardPath: fileURLToPath(new URL('../../supervisor/dashboard', import.meta.url)),
+      service: {
+        version: await packageVersion(),
+        startedMonotonicMs: clock.monotonicMs(),
+        status: () => this.#status,
+      },
+    })
+    this.#http = http
+    await listen(http, config)
+    const address = http.server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : config.port
+    log.info({ event: 'http.listening', host: config.host, port }, 'HTTP')
+    this.#boot(fleet, records)
+    this.#status = 'running'
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host
+    return { url: `http://${host}:${port}`, loginCode: auth.issueLoginCode(), tokenMadeAt: token.madeAt }
+  }
+
+  /**
+   * Ends everything: no new requests, every worker flushes. Safe to call twice.
+   * @returns the accounts that did not flush
+   */
+  stop(): Promise<string[]> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  /** A second signal: workers are killed at once, and `stop` ends soon after. */
+  killAll(): void {
+    this.#fleet?.killAll()
+  }
+
+  async #stop(): Promise<string[]> {
+    const { log } = this.#options
+    this.#status = 'stopping'
+    this.#unwatch?.()
+    this.#storage?.stop()
+    const closed = this.#http?.close().catch((error: unknown) => {
+      log.warn({ event: 'http.close_failed', cause: messageOf(error) }, 'HTTP')
+    })
+    const notFlushed = (await this.#fleet?.stop()) ?? []
+    await closed
+    await this.#qr?.stop()
+    await this.#lock?.release()
+    return notFlushed
+  }
+
+  #createFleet(store: AccountStore): Fleet {
+    const { config, environment, clock, log, random } = this.#options
+    const tuning = this.#tuning
+    return new Fleet({
+      registry: this.registry,
+      store,
+      clock,
+      log,
+      random,
+      worker: {
+        entry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
+        execArgv: tuning.workerExecArgv,
+        env: workerEnvironment(environment),
+      },
+      startMessage: {
+        sessionsPath: config.sessionsPath,
+        logLevel: config.logLevel,
+        socket: {
+          url: config.waSocketUrl,
+          noiseRootKey: config.waNoiseRootKey,
+          version: config.waVersion === null ? null : [...config.waVersion],
+        },
+        policy: {
+          maxReconnectAttempts: config.maxReconnectAttempts,
+          healthCheckIntervalMs: config.healthCheckIntervalMs,
+          staleConnectionThresholdMs: config.staleConnectionThresholdMs,
+        },
+        heartbeatIntervalMs: tuning.heartbeatIntervalMs,
+      },
+      childLimits: {
+        startDeadlineMs: tuning.startDeadlineMs,
+        heartbeatDeadlineMs: tuning.heartbeatDeadlineMs,
+        stopDeadlineMs: config.shutdownTimeoutMs,
+      },
+      gateLimits: tuning.gateLimits,
+      startSlots: tuning.startSlots,
+      retireSession: (record) => retireSession(config.sessionsPath, record, clock.nowMs()),
+    })
+  }
+
+  /** What the operator wanted, and every session that lies on the disk without a record. */
+  async #loadAccounts(store: AccountStore): Promise<AccountRecord[]> {
+    const { config, clock, log } = this.#options
+    const { records, problem } = await store.load()
+    if (problem !== undefined) log.error({ event: 'accounts.damaged' }, problem)
+    const known = new Set(records.map(({ accountId }) => accountId))
+    const found = (await findSessions(config.sessionsPath)).filter(({ accountId }) => !known.has(accountId))
+    for (const { accountId } of found) log.info({ event: 'account.found', accountId }, 'A session without a record')
+    const createdAt = new Date(clock.nowMs()).toISOString()
+    return [
+      ...records,
+      ...found.map(({ accountId, phone, name }) => ({
+        accountId,
+        name: name ?? accountId,
+        phone,
+        desired: 'running' as const,
+        purge: false,
+        createdAt,
+      })),
+    ]
+  }
+
+  #boot(fleet: Fleet, records: readonly AccountRecord[]): void {
+    const { config, clock, log, random } = this.#options
+    const wanted = records.filter(({ desired }) => desired === 'running')
+    const pace = { minMs: config.spawnStaggerMinMs, maxMs: config.spawnStaggerMaxMs, ...BOOT_BUDGET }
+    const offsets = planBoot(wanted.length, pace, random)
+    fleet.boot(wanted, offsets)
+    fleet.resumeRemovals(records.filter(({ desired }) => desired === 'removed'))
+    log.info(
+      { event: 'boot.started', accounts: wanted.length, lastStartInMs: offsets.at(-1) ?? 0 },
+      'Boot sequence started',
+    )
+    this.#unwatch = watchBoot(this.registry, wanted, clock, offsets.at(-1) ?? 0, ({ connected, total, elapsedMs }) => {
+      log.info(
+        { event: 'boot.completed', connected, total, elapsedMs },
+        `Boot sequence complete: ${connected}/${total} accounts connected`,
+      )
+    })
+  }
+}
+
+async function prepareSessionsPath(config: Config): Promise<void> {
+  const { sessionsPath, volumePath } = config
+  const fail = (what: string): never => {
+    throw new AppError('bad_config', what)
+  }
+  if (volumePath !== undefined) {
+    const volume = await stat(volumePath).catch(() => undefined)
+    if (!volume?.isDirectory()) {
+      fail(`HETZNER_SESSIONS_PATH is "${volumePath}", which is not a directory: is the volume mounted?`)
+    }
+  }
+  try {
+    await mkdir(sessionsPath, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    fail(
+      `The sessions' directory ${sessionsPath} could not be made (${errnoOf(error) ?? messageOf(error)}): set SESSIONS_PATH to one that this user can write.`,
+    )
+  }
+  const storage = await probeStorage(sessionsPath)
+  if (storage.problem !== null)
+    fail(`The sessions can not be kept: ${storage.problem}. Set SESSIONS_PATH, or mend the disk.`)
+}
+
+/** ADMIN_TOKEN, else the token of an earlier start, else a new one, kept 0600 beside the sessions. */
+async function adminToken(config: Config): Promise<{ value: string; madeAt: string | undefined }> {
+  if (config.adminToken !== undefined) return { value: config.adminToken, madeAt: undefined }
+  const path = join(config.sessionsPath, 'admin-token')
+  let kept: string | undefined
+  try {
+    kept = (await readFile(path, 'utf8')).trim()
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') {
+      throw new AppError(
+        'bad_config',
+        `${path} can not be read (${errnoOf(error) ?? messageOf(error)}): mend it, or set ADMIN_TOKEN.`,
+      )
+    }
+  }
+  if (kept !== undefined && kept.length > 0) return { value: kept, madeAt: undefined }
+  const value = randomBytes(32).toString('hex')
+  await writeFileAtomic(path, `${value}\n`)
+  return { value, madeAt: path }
+}
+
+async function listen(http: FastifyInstance, config: Config): Promise<void> {
+  try {
+    await http.listen({ port: config.port, host: config.host })
+  } catch (error) {
+    const where = `PORT ${config.port} on ${config.host}`
+    switch (errnoOf(error)) {
+      case 'EADDRINUSE':
+        throw new AppError('unavailable', `${where} is taken by another program: stop it, or set PORT to a free one.`)
+      case 'EACCES':
+        throw new AppError('bad_config', `${where} is not allowed for this user: use a port from 1024 up.`)
+      case 'EADDRNOTAVAIL':
+      case 'ENOTFOUND':
+        throw new AppError('bad_config', `HOST "${config.host}" is no address of this machine.`)
+      default:
+        throw error
+    }
+  }
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  const parsed: unknown = JSON.parse(text)
+  const version = typeof parsed === 'object' && parsed !== null && 'version' in parsed ? parsed.version : undefined
+  return typeof version === 'string' ? version : 'unknown'
+}

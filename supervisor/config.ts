@@ -1,0 +1,203 @@
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { LOG_LEVELS, type LogLevel } from '../shared/log.ts'
+
+/**
+ * The configuration: the environment, parsed once, at the start. Whatever is wrong is said at once and together, and the
+ * process exits with 78, which systemd does not answer with a restart.
+ */
+export interface Config {
+  readonly port: number
+  readonly host: string
+  /** Undefined: one is made on the first start. */
+  readonly adminToken: string | undefined
+  /** Absolute. */
+  readonly sessionsPath: string
+  /** Where `sessionsPath` came from; `default` is no place for sessions that matter. */
+  readonly sessionsPathFrom: 'SESSIONS_PATH' | 'HETZNER_SESSIONS_PATH' | 'default'
+  /** HETZNER_SESSIONS_PATH is a mounted volume: it must exist, and is never created. */
+  readonly volumePath: string | undefined
+  readonly maxAccounts: number
+  readonly accountEnv: string
+  readonly spawnStaggerMinMs: number
+  readonly spawnStaggerMaxMs: number
+  readonly maxReconnectAttempts: number
+  readonly healthCheckIntervalMs: number
+  readonly staleConnectionThresholdMs: number
+  readonly shutdownTimeoutMs: number
+  readonly logLevel: LogLevel
+  readonly waSocketUrl: string | null
+  readonly waNoiseRootKey: string | null
+  readonly waVersion: readonly [number, number, number] | null
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The whole configuration, or everything that is wrong with it: one sentence an error, for the terminal. */
+export type ParsedConfig = { config: Config; errors?: undefined } | { config?: undefined; errors: string[] }
+
+const SETTINGS = [
+  'PORT',
+  'HOST',
+  'ADMIN_TOKEN',
+  'SESSIONS_PATH',
+  'HETZNER_SESSIONS_PATH',
+  'MAX_ACCOUNTS',
+  'ACCOUNT_ENV',
+  'SPAWN_STAGGER_MIN_MS',
+  'SPAWN_STAGGER_MAX_MS',
+  'MAX_RECONNECT_ATTEMPTS',
+  'HEALTH_CHECK_INTERVAL_MS',
+  'STALE_CONNECTION_THRESHOLD_MS',
+  'SHUTDOWN_TIMEOUT_MS',
+  'LOG_LEVEL',
+  'WA_SOCKET_URL',
+  'WA_NOISE_ROOT_KEY',
+  'WA_VERSION',
+] as const
+type Setting = (typeof SETTINGS)[number]
+
+/** A day: longer intervals than this are a mistaken unit. */
+const DAY_MS = 86_400_000
+/** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
+const MIN_PUBLIC_TOKEN = 16
+
+/** @param cwd what `./.baileys_auth` and relative paths are relative to */
+export function parseConfig(env: Environment, cwd: string): ParsedConfig {
+  const errors = typos(env)
+  // A variable that is set to nothing is what a shell or a unit file leaves of one that is not set.
+  const get = (name: Setting): string | undefined => env[name]?.trim() || undefined
+
+  const integer = (name: Setting, fallback: number, min: number, max: number): number => {
+    const text = get(name)
+    if (text === undefined) return fallback
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= min && value <= max) return value
+    errors.push(`${name} is "${text}": set it to a whole number from ${min} to ${max}.`)
+    return fallback
+  }
+
+  const host = get('HOST') ?? '127.0.0.1'
+  if (isIP(host) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host)) {
+    errors.push(`HOST is "${host}": set it to an address such as 127.0.0.1 or 0.0.0.0.`)
+  }
+  const adminToken = get('ADMIN_TOKEN')
+  if (adminToken !== undefined && !/^[\x21-\x7e]+$/.test(adminToken)) {
+    errors.push(
+      'ADMIN_TOKEN has characters that an Authorization header can not carry: use printable ASCII without spaces.',
+    )
+  }
+  if (!isLoopback(host) && adminToken === undefined) {
+    errors.push(`HOST is "${host}", which others can reach: set ADMIN_TOKEN as well, or leave HOST at 127.0.0.1.`)
+  } else if (!isLoopback(host) && adminToken !== undefined && adminToken.length < MIN_PUBLIC_TOKEN) {
+    errors.push(
+      `ADMIN_TOKEN has ${adminToken.length} characters, too few for HOST "${host}", which others can reach: ` +
+        `use at least ${MIN_PUBLIC_TOKEN}, from \`openssl rand -hex 32\` say.`,
+    )
+  }
+
+  const errorsBefore = errors.length
+  const spawnStaggerMinMs = integer('SPAWN_STAGGER_MIN_MS', 2000, 0, DAY_MS)
+  const spawnStaggerMaxMs = integer(
+    'SPAWN_STAGGER_MAX_MS',
+    get('SPAWN_STAGGER_MIN_MS') === undefined ? 5000 : Math.max(5000, spawnStaggerMinMs),
+    0,
+    DAY_MS,
+  )
+  if (errors.length === errorsBefore && spawnStaggerMaxMs < spawnStaggerMinMs) {
+    errors.push(
+      `SPAWN_STAGGER_MAX_MS is ${spawnStaggerMaxMs}, less than SPAWN_STAGGER_MIN_MS (${spawnStaggerMinMs}): set both, the smaller first.`,
+    )
+  }
+
+  const accountEnv = get('ACCOUNT_ENV') ?? 'prod'
+  if (!/^[a-z0-9]{1,20}$/i.test(accountEnv)) {
+    errors.push(`ACCOUNT_ENV is "${accountEnv}": use up to 20 letters and digits, it becomes a part of file names.`)
+  }
+  const levelText = get('LOG_LEVEL') ?? 'info'
+  const logLevel = LOG_LEVELS.find((level) => level === levelText)
+  if (logLevel === undefined) errors.push(`LOG_LEVEL is "${levelText}": use one of ${LOG_LEVELS.join(', ')}.`)
+
+  const volume = get('HETZNER_SESSIONS_PATH')
+  const explicit = get('SESSIONS_PATH')
+  const volumePath = explicit === undefined && volume !== undefined ? resolve(cwd, volume) : undefined
+  const config: Config = {
+    port: integer('PORT', 8080, 0, 65_535),
+    host,
+    adminToken,
+    sessionsPath: resolve(cwd, explicit ?? (volumePath === undefined ? '.baileys_auth' : `${volumePath}/baileys_auth`)),
+    sessionsPathFrom:
+      explicit !== undefined ? 'SESSIONS_PATH' : volumePath !== undefined ? 'HETZNER_SESSIONS_PATH' : 'default',
+    volumePath,
+    maxAccounts: integer('MAX_ACCOUNTS', 30, 1, 10_000),
+    accountEnv,
+    spawnStaggerMinMs,
+    spawnStaggerMaxMs,
+    maxReconnectAttempts: integer('MAX_RECONNECT_ATTEMPTS', 5, 1, 1000),
+    healthCheckIntervalMs: integer('HEALTH_CHECK_INTERVAL_MS', 60_000, 100, DAY_MS),
+    staleConnectionThresholdMs: integer('STALE_CONNECTION_THRESHOLD_MS', 300_000, 100, DAY_MS),
+    shutdownTimeoutMs: integer('SHUTDOWN_TIMEOUT_MS', 10_000, 100, DAY_MS),
+    logLevel: logLevel ?? 'info',
+    waSocketUrl: socketUrl(get('WA_SOCKET_URL'), errors),
+    waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),
+    waVersion: version(get('WA_VERSION'), errors),
+  }
+  return errors.length > 0 ? { errors } : { config: Object.freeze(config) }
+}
+
+/** Whether only this machine can reach `host`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+function socketUrl(text: string | undefined, errors: string[]): string | null {
+  if (text === undefined) return null
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'wss:') return text
+  if (url?.protocol === 'ws:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))) return text
+  errors.push(
+    `WA_SOCKET_URL is "${text}": use a wss:// address, or ws:// to this machine (ws://127.0.0.1:PORT/ws/chat). ` +
+      'Without TLS nothing protects the accounts on the way.',
+  )
+  return null
+}
+
+function noiseRootKey(text: string | undefined, errors: string[]): string | null {
+  if (text === undefined) return null
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase()
+  errors.push(`WA_NOISE_ROOT_KEY has ${text.length} characters: use the 64 hex digits that the simulator prints.`)
+  return null
+}
+
+function version(text: string | undefined, errors: string[]): Config['waVersion'] {
+  if (text === undefined) return null
+  const match = /^(\d{1,4})\.(\d{1,6})\.(\d{1,12})$/.exec(text)
+  if (match) return [Number(match[1]), Number(match[2]), Number(match[3])]
+  errors.push(`WA_VERSION is "${text}": use three numbers such as 2.3000.1043857760.`)
+  return null
+}
+
+/** Variables one or two letters away from a setting: set by somebody who believes that they count. */
+function typos(env: Environment): string[] {
+  const known = new Set<string>(SETTINGS)
+  return Object.keys(env).flatMap((name) => {
+    // Short names (HOME, POST) are too near to too much.
+    if (known.has(name) || name.length < 8 || !name.includes('_')) return []
+    const meant = SETTINGS.find((setting) => setting.length >= 8 && editDistance(setting, name) <= 2)
+    return meant === undefined ? [] : [`${name} is no setting: did you mean ${meant}?`]
+  })
+}
+
+function editDistance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1
+      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + cost)
+    }
+    row = next
+  }
+  return row[b.length] ?? 3
+}

@@ -1,0 +1,80 @@
+import { fork } from 'node:child_process'
+import { parseFromWorker, type FromWorker, type ToWorker } from '../../shared/ipc.ts'
+
+/** How a process ended; `code` and `signal` are both null when it could not even be started. */
+export interface ProcessEnd {
+  code: number | null
+  signal: NodeJS.Signals | null
+  error?: Error
+}
+
+/** One forked worker: its channel and its end. Knows nothing of accounts. */
+export interface WorkerProcess {
+  /** Undefined when the fork failed; `onEnd` tells why. */
+  readonly pid: number | undefined
+  /** Hands the message to the channel. A channel that is gone is no error: the end of the process is its own event. */
+  send(message: ToWorker): void
+  /** SIGKILL. Workers ignore every signal that could be ignored. */
+  kill(): void
+}
+
+export interface WorkerCommand {
+  /** Path of the compiled entry. */
+  entry: string
+  execArgv: readonly string[]
+  /** The whole environment of the process: nothing is inherited. */
+  env: Readonly<Record<string, string>>
+}
+
+/** Starts a worker. `onEnd` is called exactly once, after the last `onMessage`. */
+export function forkWorker(
+  command: WorkerCommand,
+  onMessage: (message: FromWorker) => void,
+  onEnd: (end: ProcessEnd) => void,
+): WorkerProcess {
+  let ended = false
+  const end = (result: ProcessEnd): void => {
+    if (ended) return
+    ended = true
+    onEnd(result)
+  }
+  const child = fork(command.entry, [], {
+    execArgv: [...command.execArgv],
+    env: { ...command.env },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  child.on('message', (raw) => {
+    const message = parseFromWorker(raw)
+    if (message !== undefined && !ended) onMessage(message)
+  })
+  child.on('exit', (code, signal) => end({ code, signal }))
+  // A failed fork (no memory, no processes left) brings `error` and no `exit`; a failed send or kill brings it as well,
+  // while the process lives on.
+  child.on('error', (error) => {
+    if (child.pid === undefined) end({ code: null, signal: null, error })
+  })
+  return {
+    pid: child.pid,
+    send(message) {
+      if (child.connected) child.send(message, () => undefined)
+    },
+    kill() {
+      child.kill('SIGKILL')
+    },
+  }
+}
+
+/**
+ * What a worker sees of the supervisor's environment: what Node and TLS need, and none of the service's secrets or of
+ * systemd's sockets.
+ */
+const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
+
+export function workerEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    PASSED_ON.flatMap((name) => {
+      const value = env[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+}

@@ -1,0 +1,62 @@
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import { AppError, ERRORS, messageOf, type ErrorCode } from '../../shared/errors.ts'
+import type { Log } from '../../shared/log.ts'
+
+/** The one shape of every error: `{"success":false,"error":{"code","message"}}`, never a stack. */
+export function sendError(reply: FastifyReply, code: ErrorCode, message: string): FastifyReply {
+  return reply.code(ERRORS[code].httpStatus).send({ success: false, error: { code, message } })
+}
+
+export function handleErrors(app: FastifyInstance, log: Log): void {
+  app.setNotFoundHandler((request, reply) => {
+    // The path alone: a query may carry what somebody took for a place to put a token.
+    const path = request.url.split('?')[0] ?? ''
+    return sendError(reply, 'not_found', `There is no ${request.method} ${path.slice(0, 200)}.`)
+  })
+  app.setErrorHandler((error: FastifyError | AppError, request, reply) => {
+    if (error instanceof AppError) return sendError(reply, error.code, error.message)
+    const [code, message] = explain(error)
+    if (code === 'internal') {
+      log.error(
+        {
+          event: 'http.failed',
+          method: request.method,
+          route: request.routeOptions.url,
+          cause: messageOf(error),
+          stack: error.stack,
+        },
+        'A request failed',
+      )
+    }
+    return sendError(reply, code, message)
+  })
+}
+
+function explain(error: FastifyError): [ErrorCode, string] {
+  if (error.validation) {
+    const first = error.validation[0]
+    const where = first?.instancePath ? ` at ${first.instancePath.slice(1).replaceAll('/', '.')}` : ''
+    const extra = first?.params['additionalProperty']
+    const unknown = typeof extra === 'string' ? ` ("${extra.slice(0, 60)}" is not known here)` : ''
+    return [
+      'bad_request',
+      `The ${error.validationContext ?? 'request'} does not fit${where}: it ${first?.message ?? 'is wrong'}${unknown}.`,
+    ]
+  }
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return ['payload_too_large', 'The body is larger than this route takes.']
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return ['unsupported_media_type', 'Send the body as application/json.']
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return ['bad_request', 'The body is not JSON.']
+    default:
+      break
+  }
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return ['bad_request', 'The request could not be read.']
+  }
+  return ['internal', 'Something went wrong in the service; its log has the details.']
+}

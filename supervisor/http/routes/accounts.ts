@@ -1,0 +1,64 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { isAccountId } from '../../../shared/account-id.ts'
+import { AppError } from '../../../shared/errors.ts'
+import { addAccount } from '../../accounts/add-account.ts'
+import type { HttpDeps } from '../server.ts'
+import { AccountParams, AddAccountBody, AddedAccount, Done, RemoveQuery } from '../schemas.ts'
+
+/** Adding, restarting and removing accounts. */
+export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
+  const { registry, fleet, clock, qr } = deps
+  return async (app) => {
+    app.post(
+      '/api/whatsapp/add-account',
+      { schema: { body: AddAccountBody, response: { 200: AddedAccount } } },
+      async (request) => {
+        const account = await addAccount(request.body.name.trim() || request.body.name, request.body.phone, deps)
+        const { status, reason } = registry.statusOf(account)
+        const living = account.qr !== null && account.qr.expiresAtMs > clock.nowMs() ? account.qr.text : null
+        const { accountId, name, phone } = account.record
+        const qrCode = living === null ? null : await qr.render(living)
+        return { success: true as const, account: { accountId, name, phone, status, reason, qrCode } }
+      },
+    )
+
+    app.post(
+      '/api/whatsapp/accounts/:accountId/restart',
+      { schema: { params: AccountParams, response: { 200: Done } } },
+      async (request) => {
+        const accountId = checkedId(request.params.accountId)
+        fleet.restart(accountId)
+        return { success: true as const, account: { accountId, status: 'restarting' } }
+      },
+    )
+
+    app.post(
+      '/api/whatsapp/accounts/:accountId/pair',
+      { schema: { params: AccountParams, response: { 200: Done } } },
+      async (request) => {
+        const accountId = checkedId(request.params.accountId)
+        fleet.pair(accountId)
+        return { success: true as const, account: { accountId, status: 'pairing' } }
+      },
+    )
+
+    app.delete(
+      '/api/whatsapp/accounts/:accountId',
+      { schema: { params: AccountParams, querystring: RemoveQuery, response: { 200: Done } } },
+      async (request) => {
+        const accountId = checkedId(request.params.accountId)
+        await fleet.remove(accountId, request.query.purge === 'true')
+        return { success: true as const, account: { accountId, status: 'removed' } }
+      },
+    )
+  }
+}
+
+/** An id from a URL, before it comes near anything that makes paths of it. */
+function checkedId(accountId: string): string {
+  if (isAccountId(accountId)) return accountId
+  throw new AppError(
+    'bad_request',
+    `"${accountId.slice(0, 80)}" can not be an account id: it takes letters, digits, "_", "-" and ".", and no leading dot.`,
+  )
+}

@@ -1,0 +1,97 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Static } from 'typebox'
+import { maskPhone } from '../../../shared/phone.ts'
+import { REASONS, type ConnectionStatus } from '../../../shared/states.ts'
+import type { Account } from '../../accounts/registry.ts'
+import type { HttpDeps } from '../server.ts'
+import { Dashboard, Health, type DashboardAccount } from '../schemas.ts'
+
+/** `GET /api/status/dashboard`: everything a page or a monitor wants to know, in one answer. */
+export function dashboardRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get('/api/status/dashboard', { schema: { response: { 200: Dashboard } } }, async () => {
+      const { registry, clock, service, storage, sessionsPath } = deps
+      const accounts = await Promise.all(registry.all().map((account) => describe(account, deps)))
+      return {
+        timestamp: new Date(clock.nowMs()).toISOString(),
+        service: { status: service.status(), uptime: uptimeS(deps), version: service.version },
+        storage: { path: sessionsPath, writable: storage.state.writable, totalAccounts: registry.size },
+        accounts,
+        summary: { ...countByStatus(accounts), total: accounts.length },
+      }
+    })
+  }
+}
+
+/** `GET /health`, without a token: is the service able to do its work? 200 or 503. */
+export function healthRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get('/health', { schema: { response: { 200: Health, 503: Health } } }, async (_request, reply) => {
+      const { registry, service, storage, sessionsPath } = deps
+      const all = registry.all()
+      const connected = all.filter((account) => registry.statusOf(account).status === 'connected').length
+      const { exists, writable } = storage.state
+      const state = service.status()
+      const able = writable && state !== 'stopping'
+      return reply.code(able ? 200 : 503).send({
+        status: able ? 'ok' : 'unavailable',
+        checks: {
+          service: state === 'running' ? 'ok' : state,
+          storage: { path: sessionsPath, exists, writable },
+          firestore: 'disabled',
+          accounts: { total: all.length, connected },
+        },
+      })
+    })
+  }
+}
+
+async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof DashboardAccount>> {
+  const { registry, clock, qr } = deps
+  const nowMs = clock.nowMs()
+  const { record, process, child } = account
+  const { status, reason, attempt, nextTryAtMs, needsPerson } = registry.statusOf(account)
+  const living = status === 'needs_qr' && account.qr !== null && account.qr.expiresAtMs > nowMs ? account.qr : null
+  return {
+    accountId: record.accountId,
+    name: record.name,
+    phone: record.phone === null ? null : maskPhone(record.phone),
+    status,
+    reason,
+    detail: account.fault?.message ?? (reason === null ? null : REASONS[reason]),
+    needsPerson,
+    attempt,
+    nextTryAt: iso(nextTryAtMs),
+    lastEventAt: iso(account.lastEventAtMs),
+    lastMessageAt: iso(account.lastMessageAtMs),
+    reconnectCount: account.reconnectCount,
+    needsQR: status === 'needs_qr',
+    ...(living === null
+      ? {}
+      : { qrCode: await qr.render(living.text), qrExpiresAt: new Date(living.expiresAtMs).toISOString() }),
+    process: {
+      state: child.state.name,
+      pid: process?.pid ?? null,
+      startedAt: iso(process?.startedAtMs ?? null),
+      uptime: process === null ? null : Math.max(0, Math.floor((nowMs - process.startedAtMs) / 1000)),
+      rssBytes: process?.rssBytes ?? null,
+      loopDelayMs: process?.loopDelayMs ?? null,
+      crashCount: account.crashCount,
+      generation: child.generation,
+    },
+  }
+}
+
+function countByStatus(accounts: readonly { status: ConnectionStatus }[]): Record<ConnectionStatus, number> {
+  const counts = { connected: 0, connecting: 0, disconnected: 0, needs_qr: 0 }
+  for (const { status } of accounts) counts[status]++
+  return counts
+}
+
+function uptimeS({ clock, service }: HttpDeps): number {
+  return Math.floor((clock.monotonicMs() - service.startedMonotonicMs) / 1000)
+}
+
+function iso(epochMs: number | null): string | null {
+  return epochMs === null ? null : new Date(epochMs).toISOString()
+}

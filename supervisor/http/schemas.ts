@@ -1,0 +1,113 @@
+import { Type } from 'typebox'
+import { ACCOUNT_ID_PATTERN } from '../../shared/account-id.ts'
+import { REASON_NAMES } from '../../shared/states.ts'
+
+/** The shapes of the API. Paths and fields are promises: others build on them. */
+const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
+const IsoTime = Type.String({ description: 'ISO 8601, UTC' })
+
+export const Status = Type.Union([
+  Type.Literal('connected'),
+  Type.Literal('connecting'),
+  Type.Literal('disconnected'),
+  Type.Literal('needs_qr'),
+])
+
+export const ErrorBody = Type.Object({
+  success: Type.Literal(false),
+  error: Type.Object({ code: Type.String(), message: Type.String() }),
+})
+
+export const AccountParams = Type.Object({ accountId: Type.String({ maxLength: 200 }) })
+
+export const AddAccountBody = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 100 }),
+    phone: Type.String({ minLength: 1, maxLength: 40, description: 'E.164 in any usual form: +40 712 345 678' }),
+  },
+  { additionalProperties: false },
+)
+
+export const AddedAccount = Type.Object({
+  success: Type.Literal(true),
+  account: Type.Object({
+    accountId: Type.String({ pattern: ACCOUNT_ID_PATTERN }),
+    name: Type.String(),
+    phone: Nullable(Type.String()),
+    status: Status,
+    reason: Nullable(Type.Enum(REASON_NAMES)),
+    qrCode: Nullable(Type.String({ description: 'PNG data URL' })),
+  }),
+})
+
+export const RemoveQuery = Type.Object(
+  { purge: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false')])) },
+  { additionalProperties: false },
+)
+
+export const Done = Type.Object({
+  success: Type.Literal(true),
+  account: Type.Object({ accountId: Type.String(), status: Type.String() }),
+})
+
+export const Health = Type.Object({
+  status: Type.Union([Type.Literal('ok'), Type.Literal('unavailable')]),
+  checks: Type.Object({
+    service: Type.Union([Type.Literal('ok'), Type.Literal('starting'), Type.Literal('stopping')]),
+    storage: Type.Object({ path: Type.String(), exists: Type.Boolean(), writable: Type.Boolean() }),
+    firestore: Type.Literal('disabled'),
+    accounts: Type.Object({ total: Type.Integer(), connected: Type.Integer() }),
+  }),
+})
+
+export const DashboardAccount = Type.Object({
+  accountId: Type.String(),
+  name: Type.String(),
+  phone: Nullable(Type.String({ description: 'Masked: +407****97' })),
+  status: Status,
+  reason: Nullable(Type.Enum(REASON_NAMES)),
+  /** The reason in words, or what the worker itself said of it. */
+  detail: Nullable(Type.String()),
+  needsPerson: Type.Boolean(),
+  attempt: Type.Integer(),
+  nextTryAt: Nullable(IsoTime),
+  lastEventAt: Nullable(IsoTime),
+  lastMessageAt: Nullable(IsoTime),
+  reconnectCount: Type.Integer(),
+  needsQR: Type.Boolean(),
+  qrCode: Type.Optional(Type.String({ description: 'PNG data URL, only while needsQR' })),
+  qrExpiresAt: Type.Optional(IsoTime),
+  process: Type.Object({
+    state: Type.String(),
+    pid: Nullable(Type.Integer()),
+    startedAt: Nullable(IsoTime),
+    uptime: Nullable(Type.Integer({ description: 'seconds' })),
+    rssBytes: Nullable(Type.Integer()),
+    loopDelayMs: Nullable(Type.Number()),
+    crashCount: Type.Integer(),
+    generation: Type.Integer(),
+  }),
+})
+
+export const Dashboard = Type.Object({
+  timestamp: IsoTime,
+  service: Type.Object({
+    status: Type.Union([Type.Literal('starting'), Type.Literal('running'), Type.Literal('stopping')]),
+    uptime: Type.Integer({ description: 'seconds' }),
+    version: Type.String(),
+  }),
+  storage: Type.Object({ path: Type.String(), writable: Type.Boolean(), totalAccounts: Type.Integer() }),
+  accounts: Type.Array(DashboardAccount),
+  summary: Type.Object({
+    connected: Type.Integer(),
+    connecting: Type.Integer(),
+    disconnected: Type.Integer(),
+    needs_qr: Type.Integer(),
+    total: Type.Integer(),
+  }),
+})
+
+export const LoginBody = Type.Object(
+  { token: Type.Optional(Type.String({ maxLength: 500 })), code: Type.Optional(Type.String({ maxLength: 100 })) },
+  { additionalProperties: false },
+)

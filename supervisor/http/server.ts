@@ -1,0 +1,90 @@
+import cookie from '@fastify/cookie'
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import fastifyStatic from '@fastify/static'
+import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { fastify, type FastifyInstance } from 'fastify'
+import type { Clock } from '../../shared/clock.ts'
+import type { Log } from '../../shared/log.ts'
+import type { Registry } from '../accounts/registry.ts'
+import type { Fleet } from '../fleet/fleet.ts'
+import type { QrRenderer } from '../qr/qr-renderer.ts'
+import type { StorageMonitor } from '../storage/probe.ts'
+import { requireAuth, type Auth } from './auth.ts'
+import { handleErrors } from './errors.ts'
+import { accountRoutes } from './routes/accounts.ts'
+import { loginRoutes } from './routes/login.ts'
+import { dashboardRoutes, healthRoutes } from './routes/status.ts'
+
+export interface HttpDeps {
+  registry: Registry
+  fleet: Fleet
+  auth: Auth
+  qr: QrRenderer
+  storage: StorageMonitor
+  clock: Clock
+  log: Log
+  sessionsPath: string
+  maxAccounts: number
+  accountEnv: string
+  /** Absolute path of the dashboard's files. */
+  dashboardPath: string
+  service: {
+    version: string
+    startedMonotonicMs: number
+    status: () => 'starting' | 'running' | 'stopping'
+  }
+}
+
+/** Enough for a name and a phone a thousand times over; nothing here takes files. */
+const BODY_LIMIT_BYTES = 64 * 1024
+/** Longer than add-account waits for a QR code and remove for a flush. */
+const REQUEST_TIMEOUT_MS = 60_000
+
+/** Builds the HTTP server without listening: tests call `inject`. */
+export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // A page that keeps a connection open must not keep the service from stopping.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+  })
+    .withTypeProvider<TypeBoxTypeProvider>()
+    .setValidatorCompiler(TypeBoxValidatorCompiler)
+  handleErrors(app, deps.log)
+
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        connectSrc: ["'self'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+      },
+    },
+    // TLS is the reverse proxy's, and so is the promise to keep to it.
+    strictTransportSecurity: false,
+  })
+  await app.register(cookie)
+  await app.register(rateLimit, { global: false })
+  app.addHook('onSend', async (request, reply) => {
+    // QR codes and states are nothing for any cache.
+    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+  })
+
+  await app.register(healthRoutes(deps))
+  await app.register(loginRoutes(deps.auth))
+  await app.register(async (guarded) => {
+    await requireAuth(guarded, deps.auth)
+    await guarded.register(dashboardRoutes(deps))
+    await guarded.register(accountRoutes(deps))
+  })
+  await app.register(fastifyStatic, { root: deps.dashboardPath, index: 'index.html', cacheControl: false })
+  return app
+}

@@ -1,0 +1,79 @@
+import { systemClock } from '../shared/clock.ts'
+import { AppError, messageOf } from '../shared/errors.ts'
+import { EXIT } from '../shared/exit-codes.ts'
+import { createLog } from '../shared/log.ts'
+import { App, type StartedApp } from './app.ts'
+import { parseConfig } from './config.ts'
+
+/** The service's entry: configuration, start, signals, exit code. */
+const parsed = parseConfig(process.env, process.cwd())
+if (parsed.config === undefined) {
+  for (const error of parsed.errors) process.stderr.write(`Configuration: ${error}\n`)
+  process.exit(EXIT.badConfig.code)
+}
+const { config } = parsed
+const log = createLog(config.logLevel)
+const app = new App({ config, environment: process.env, clock: systemClock, log, random: Math.random })
+
+process.on('uncaughtException', (error) => {
+  // What state the fleet is in is unknown now: workers flush by themselves when this process is gone.
+  log.fatal({ event: 'supervisor.crashed', cause: error.message, stack: error.stack }, 'Bug')
+  process.exit(EXIT.crashed.code)
+})
+
+let signals = 0
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    signals++
+    if (signals > 1) {
+      log.warn({ event: 'shutdown.forced', signal }, 'A second signal: workers are killed now')
+      app.killAll()
+      return
+    }
+    log.info({ event: 'shutdown.started', signal }, 'Stopping: every worker flushes')
+    void shutDown()
+  })
+}
+// A closed terminal is no reason to take the accounts down, and a reload of nothing is nothing.
+process.on('SIGHUP', () => undefined)
+
+async function shutDown(): Promise<void> {
+  const notFlushed = await app.stop()
+  if (notFlushed.length === 0) {
+    log.info({ event: 'shutdown.completed' }, 'Stopped: every session is on the disk')
+    process.exit(EXIT.ok.code)
+  }
+  log.error(
+    { event: 'shutdown.not_flushed', accounts: notFlushed },
+    `Stopped, but these did not flush: ${notFlushed.join(', ')}`,
+  )
+  process.exit(EXIT.notFlushed.code)
+}
+
+try {
+  welcome(await app.start())
+} catch (error) {
+  await app.stop()
+  if (!(error instanceof AppError)) {
+    log.fatal(
+      {
+        event: 'supervisor.start_failed',
+        cause: messageOf(error),
+        stack: error instanceof Error ? error.stack : undefined,
+      },
+      'The service could not start',
+    )
+    process.exit(EXIT.crashed.code)
+  }
+  process.stderr.write(`${error.message}\n`)
+  process.exit(error.code === 'bad_config' ? EXIT.badConfig.code : EXIT.unavailable.code)
+}
+
+/** For the person at the terminal, and once for the log of a first start: how to get in. The token itself is not shown. */
+function welcome({ url, loginCode, tokenMadeAt }: StartedApp): void {
+  if (!process.stdout.isTTY && tokenMadeAt === undefined) return
+  const token =
+    tokenMadeAt === undefined ? '' : `  ADMIN_TOKEN was not set; one was made and is kept in ${tokenMadeAt}\n`
+  // Behind the # nothing leaves the browser: the code is in no request line and no proxy's log.
+  process.stderr.write(`\n  Dashboard (opens once, within 15 minutes): ${url}/#login=${loginCode}\n${token}\n`)
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import { open, readFile, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock, Timer } from '../../shared/clock.ts'
+import { LATE, withDeadline } from '../../shared/deadline.ts'
+import { errnoOf, messageOf } from '../../shared/errors.ts'
+import type { Log } from '../../shared/log.ts'
+
+/** What the last look at the sessions' disk found. */
+export interface StorageState {
+  exists: boolean
+  writable: boolean
+  /** Why it is not writable, for a person; null when it is. */
+  problem: string | null
+}
+
+const PROBE_FILE = '.storage-probe'
+const INTERVAL_MS = 30_000
+/** A disk that takes longer than this for 16 bytes hangs. */
+const DEADLINE_MS = 10_000
+
+/** Writes, syncs, reads back and removes a small file. Never rejects. */
+export async function probeStorage(path: string): Promise<StorageState> {
+  const file = join(path, PROBE_FILE)
+  try {
+    if (!(await stat(path)).isDirectory())
+      return { exists: true, writable: false, problem: `${path} is not a directory` }
+  } catch (error) {
+    return { exists: errnoOf(error) !== 'ENOENT', writable: false, problem: explain(error, path) }
+  }
+  try {
+    const written = randomBytes(16)
+    const handle = await open(file, 'w', 0o600)
+    try {
+      await handle.writeFile(written)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    const read = await readFile(file)
+    await unlink(file)
+    if (read.equals(written)) return { exists: true, writable: true, problem: null }
+    return { exists: true, writable: false, problem: `${path} returned other bytes than were written` }
+  } catch (error) {
+    return { exists: true, writable: false, problem: explain(error, path) }
+  }
+}
+
+function explain(error: unknown, path: string): string {
+  switch (errnoOf(error)) {
+    case 'ENOENT':
+      return `${path} does not exist`
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `the disk of ${path} is full`
+    case 'EROFS':
+      return `${path} is on a read-only file system`
+    case 'EACCES':
+    case 'EPERM':
+      return `${path} is not writable for the user that runs this service`
+    default:
+      return messageOf(error)
+  }
+}
+
+/** Looks at the disk twice a minute, so that a request for /health never waits for it. */
+export class StorageMonitor {
+  readonly #path: string
+  readonly #clock: Clock
+  readonly #log: Log
+  #state: StorageState
+  #timer: Timer | undefined
+  #stopped = false
+
+  constructor(path: string, initial: StorageState, clock: Clock, log: Log) {
+    this.#path = path
+    this.#state = initial
+    this.#clock = clock
+    this.#log = log
+  }
+
+  get state(): StorageState {
+    return this.#state
+  }
+
+  start(): void {
+    if (this.#stopped) return
+    this.#timer = this.#clock.setTimer(INTERVAL_MS, () => void this.#look())
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+  }
+
+  async #look(): Promise<void> {
+    const probe = probeStorage(this.#path)
+    const result = await withDeadline(probe, DEADLINE_MS, this.#clock)
+    if (result === LATE) {
+      this.#become({ exists: true, writable: false, problem: `the disk of ${this.#path} does not answer` })
+      // One look at a time: a disk that hangs would otherwise collect them.
+      this.#become(await probe)
+    } else {
+      this.#become(result)
+    }
+    this.start()
+  }
+
+  #become(state: StorageState): void {
+    if (state.writable !== this.#state.writable) {
+      const event = state.writable ? 'storage.recovered' : 'storage.lost'
+      this.#log[state.writable ? 'info' : 'error']({ event, path: this.#path, problem: state.problem }, 'Storage')
+    }
+    this.#state = state
+  }
+}

@@ -1,0 +1,32 @@
+import t from 'tap'
+import { LOG_LEVELS } from '../../../shared/log.ts'
+import { captureLog } from '../../fixtures/log-lines.ts'
+
+t.test('a line is JSON with its time, level by name, event and message', async (t) => {
+  const { log, lines } = captureLog('info')
+  log.child({ accountId: 'a' }).info({ event: 'child.exited', code: 1 }, 'Worker')
+  const [line] = lines()
+  t.match(line, { level: 'info', event: 'child.exited', accountId: 'a', code: 1, msg: 'Worker' })
+  t.match(line?.['time'], /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  t.notOk(line !== undefined && ('pid' in line || 'hostname' in line), 'the journal knows both')
+})
+
+t.test('secrets are cut out, at the top and one level down, also of a child logger', async (t) => {
+  for (const field of ['authorization', 'token', 'qr', 'creds', 'keys']) {
+    const { log, text } = captureLog()
+    log.info({ [field]: 'hunter2' }, 'x')
+    log.info({ inner: { [field]: 'hunter2' } }, 'x')
+    log.info({ [field]: { private: 'hunter2' } }, 'x')
+    log.child({ accountId: 'a' }).warn({ headers: { [field]: ['hunter2'] } }, 'x')
+    t.notMatch(text(), 'hunter2', field)
+    t.equal(text().split('[redacted]').length, 5, field)
+  }
+})
+
+t.test('the level is kept', async (t) => {
+  for (const level of LOG_LEVELS) {
+    const { log, lines } = captureLog(level)
+    for (const each of ['fatal', 'error', 'warn', 'info', 'debug'] as const) log[each]({ event: 'x.y' }, 'x')
+    t.equal(lines().length, level === 'silent' ? 0 : LOG_LEVELS.indexOf(level) + 1, level)
+  }
+})

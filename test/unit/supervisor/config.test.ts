@@ -1,0 +1,238 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { isLoopback, parseConfig, type Config, type Environment } from '../../../supervisor/config.ts'
+
+const CWD = '/srv/app'
+const parse = (env: Environment) => parseConfig(env, CWD)
+const config = (env: Environment): Config => {
+  const parsed = parse(env)
+  if (parsed.config === undefined) throw new Error(parsed.errors.join('\n'))
+  return parsed.config
+}
+const errors = (env: Environment): string[] => parse(env).errors ?? []
+
+t.test('nothing set: everything has its default, and only this machine can reach it', async (t) => {
+  t.strictSame(config({}), {
+    port: 8080,
+    host: '127.0.0.1',
+    adminToken: undefined,
+    sessionsPath: '/srv/app/.baileys_auth',
+    sessionsPathFrom: 'default',
+    volumePath: undefined,
+    maxAccounts: 30,
+    accountEnv: 'prod',
+    spawnStaggerMinMs: 2000,
+    spawnStaggerMaxMs: 5000,
+    maxReconnectAttempts: 5,
+    healthCheckIntervalMs: 60_000,
+    staleConnectionThresholdMs: 300_000,
+    shutdownTimeoutMs: 10_000,
+    logLevel: 'info',
+    waSocketUrl: null,
+    waNoiseRootKey: null,
+    waVersion: null,
+  })
+  t.ok(Object.isFrozen(config({})))
+})
+
+const KEY = 'AB'.repeat(32)
+const VALID: [Environment, Partial<Config>][] = [
+  [{ PORT: '0' }, { port: 0 }],
+  [{ PORT: '65535' }, { port: 65_535 }],
+  [{ PORT: ' 9000 ' }, { port: 9000 }],
+  [{ HOST: 'localhost' }, { host: 'localhost' }],
+  [{ HOST: '::1' }, { host: '::1' }],
+  [{ HOST: '127.1.2.3' }, { host: '127.1.2.3' }],
+  [
+    { HOST: '0.0.0.0', ADMIN_TOKEN: 'x'.repeat(16) },
+    { host: '0.0.0.0', adminToken: 'x'.repeat(16) },
+  ],
+  [{ ADMIN_TOKEN: 'short' }, { adminToken: 'short' }],
+  [{ SESSIONS_PATH: 'data' }, { sessionsPath: '/srv/app/data', sessionsPathFrom: 'SESSIONS_PATH' }],
+  [{ SESSIONS_PATH: '/data/' }, { sessionsPath: '/data', sessionsPathFrom: 'SESSIONS_PATH' }],
+  [
+    { HETZNER_SESSIONS_PATH: '/mnt/volume' },
+    {
+      sessionsPath: '/mnt/volume/baileys_auth',
+      sessionsPathFrom: 'HETZNER_SESSIONS_PATH',
+      volumePath: '/mnt/volume',
+    },
+  ],
+  [
+    { SESSIONS_PATH: '/data', HETZNER_SESSIONS_PATH: '/mnt/volume' },
+    { sessionsPath: '/data', sessionsPathFrom: 'SESSIONS_PATH', volumePath: undefined },
+  ],
+  [{ MAX_ACCOUNTS: '200' }, { maxAccounts: 200 }],
+  [{ ACCOUNT_ENV: 'Staging2' }, { accountEnv: 'Staging2' }],
+  [
+    { SPAWN_STAGGER_MIN_MS: '0', SPAWN_STAGGER_MAX_MS: '0' },
+    { spawnStaggerMinMs: 0, spawnStaggerMaxMs: 0 },
+  ],
+  [{ SPAWN_STAGGER_MIN_MS: '9000' }, { spawnStaggerMinMs: 9000, spawnStaggerMaxMs: 9000 }],
+  [{ SPAWN_STAGGER_MIN_MS: '100' }, { spawnStaggerMinMs: 100, spawnStaggerMaxMs: 5000 }],
+  [{ MAX_RECONNECT_ATTEMPTS: '1' }, { maxReconnectAttempts: 1 }],
+  [{ HEALTH_CHECK_INTERVAL_MS: '100' }, { healthCheckIntervalMs: 100 }],
+  [{ STALE_CONNECTION_THRESHOLD_MS: '1000' }, { staleConnectionThresholdMs: 1000 }],
+  [{ SHUTDOWN_TIMEOUT_MS: '86400000' }, { shutdownTimeoutMs: 86_400_000 }],
+  [{ LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
+  [{ WA_SOCKET_URL: 'wss://other.example/ws' }, { waSocketUrl: 'wss://other.example/ws' }],
+  [{ WA_SOCKET_URL: 'ws://127.0.0.1:1234/ws/chat' }, { waSocketUrl: 'ws://127.0.0.1:1234/ws/chat' }],
+  [{ WA_SOCKET_URL: 'ws://localhost:1/x' }, { waSocketUrl: 'ws://localhost:1/x' }],
+  [{ WA_SOCKET_URL: 'ws://[::1]:1/x' }, { waSocketUrl: 'ws://[::1]:1/x' }],
+  [{ WA_NOISE_ROOT_KEY: KEY }, { waNoiseRootKey: KEY.toLowerCase() }],
+  [{ WA_VERSION: '2.3000.1043857760' }, { waVersion: [2, 3000, 1_043_857_760] }],
+]
+for (const [env, expected] of VALID) {
+  t.test(JSON.stringify(env), async (t) => t.strictSame(config(env), { ...config({}), ...expected }))
+}
+
+const INVALID: [Environment, ...mentioned: (string | RegExp)[]][] = [
+  ...['-1', '65536', '80.5', '0x50', '1e3', 'http', '８０'].map((PORT): [Environment, string] => [{ PORT }, 'PORT is']),
+  ...[
+    'MAX_ACCOUNTS',
+    'SPAWN_STAGGER_MIN_MS',
+    'SPAWN_STAGGER_MAX_MS',
+    'MAX_RECONNECT_ATTEMPTS',
+    'HEALTH_CHECK_INTERVAL_MS',
+    'STALE_CONNECTION_THRESHOLD_MS',
+    'SHUTDOWN_TIMEOUT_MS',
+  ].flatMap((name) =>
+    ['-1', '1.5', '10s', '1'.repeat(16)].map((text): [Environment, string] => [
+      { [name]: text },
+      `${name} is "${text}"`,
+    ]),
+  ),
+  ...['MAX_ACCOUNTS', 'MAX_RECONNECT_ATTEMPTS', 'HEALTH_CHECK_INTERVAL_MS'].map((name): [Environment, string] => [
+    { [name]: '0' },
+    `${name} is "0"`,
+  ]),
+  [{ SPAWN_STAGGER_MIN_MS: '3000', SPAWN_STAGGER_MAX_MS: '2999' }, 'SPAWN_STAGGER_MAX_MS is 2999'],
+  [{ SPAWN_STAGGER_MAX_MS: '1000' }, 'less than SPAWN_STAGGER_MIN_MS (2000)'],
+  [{ HOST: '0.0.0.0' }, 'set ADMIN_TOKEN'],
+  [{ HOST: '::' }, 'set ADMIN_TOKEN'],
+  [{ HOST: '10.0.0.1', ADMIN_TOKEN: '   ' }, 'set ADMIN_TOKEN'],
+  [{ HOST: '127.0.0.1.example.org' }, 'set ADMIN_TOKEN'],
+  [{ HOST: '0.0.0.0', ADMIN_TOKEN: 'x'.repeat(15) }, 'ADMIN_TOKEN has 15 characters'],
+  [{ HOST: 'http://x', ADMIN_TOKEN: 'x'.repeat(16) }, 'HOST is "http://x"'],
+  [{ HOST: '-x', ADMIN_TOKEN: 'x'.repeat(16) }, 'HOST is "-x"'],
+  [{ ADMIN_TOKEN: 'with space' }, 'ADMIN_TOKEN has characters'],
+  [{ ADMIN_TOKEN: 'schlüssel' }, 'ADMIN_TOKEN has characters'],
+  [{ ACCOUNT_ENV: '../x' }, 'ACCOUNT_ENV is "../x"'],
+  [{ ACCOUNT_ENV: 'a_b' }, 'ACCOUNT_ENV is'],
+  [{ ACCOUNT_ENV: 'a'.repeat(21) }, 'ACCOUNT_ENV is'],
+  [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL is "verbose"'],
+  [{ LOG_LEVEL: 'INFO' }, 'LOG_LEVEL is "INFO"'],
+  ...[
+    'ws://example.org/ws',
+    'ws://127.0.0.1.example.org/',
+    'ws://localhost.example.org/',
+    'ws://10.0.0.1/',
+    'ws://[::]/',
+    'ws://127.0.0.1@example.org/',
+    'http://127.0.0.1/',
+    'https://example.org',
+    'example.org',
+    '127.0.0.1:80',
+  ].map((url): [Environment, string] => [{ WA_SOCKET_URL: url }, `WA_SOCKET_URL is "${url}"`]),
+  [{ WA_NOISE_ROOT_KEY: 'ab' }, 'WA_NOISE_ROOT_KEY has 2 characters'],
+  [{ WA_NOISE_ROOT_KEY: 'xy'.repeat(32) }, 'WA_NOISE_ROOT_KEY has 64'],
+  ...['2.3000', '2.3000.1.1', 'v2.3000.1', '2,3000,1'].map((text): [Environment, string] => [
+    { WA_VERSION: text },
+    `WA_VERSION is "${text}"`,
+  ]),
+  [{ SESSION_PATH: '/data' }, 'SESSION_PATH is no setting: did you mean SESSIONS_PATH?'],
+  [{ MAX_ACCOUNT: '3' }, 'did you mean MAX_ACCOUNTS?'],
+  [{ ADMIN_TOKKEN: 'x' }, 'did you mean ADMIN_TOKEN?'],
+  [{ HETZNER_SESSION_PATH: '/x' }, 'did you mean HETZNER_SESSIONS_PATH?'],
+  [{ SPAWN_STAGGER_MIM_MS: '1' }, /did you mean SPAWN_STAGGER_M(IN|AX)_MS\?/],
+]
+for (const [env, mentioned] of INVALID) {
+  t.test(`${JSON.stringify(env)} is refused`, async (t) => {
+    t.equal(parse(env).config, undefined)
+    t.equal(errors(env).length, 1, 'one mistake, one sentence')
+    t.match(errors(env)[0], mentioned)
+  })
+}
+
+t.test('everything that is wrong is said at once', async (t) => {
+  const found = errors({
+    PORT: 'x',
+    HOST: '0.0.0.0',
+    LOG_LEVEL: 'loud',
+    WA_VERSION: '2',
+    MAX_ACCOUNT: '1',
+    MAX_ACCOUNTS: '0',
+  })
+  t.equal(found.length, 6)
+})
+
+t.test('a mistake in the smaller stagger is not also one in the larger', async (t) => {
+  t.strictSame(errors({ SPAWN_STAGGER_MIN_MS: 'x', SPAWN_STAGGER_MAX_MS: '1000' }).length, 1)
+})
+
+t.test('a variable that is set to nothing is not set', async (t) => {
+  const empty = Object.fromEntries(Object.keys(all).map((name) => [name, '']))
+  t.strictSame(config(empty), config({}))
+  t.strictSame(config({ ...empty, PORT: '  ' }), config({}))
+})
+
+t.test('the token and the key are never in a message', async (t) => {
+  const secret = 'hunter2 hunter2'
+  for (const HOST of ['0.0.0.0', '127.0.0.1']) {
+    t.notMatch(errors({ HOST, ADMIN_TOKEN: secret, WA_NOISE_ROOT_KEY: secret }).join(), 'hunter2')
+  }
+})
+
+t.test('the variables of other programs are no typos', async (t) => {
+  const others = ['HOME', 'PATH', 'HOSTNAME', 'POST', 'PORTS', 'NODE_ENV', 'NODE_OPTIONS', 'LC_ALL', 'XDG_RUNTIME_DIR']
+  t.ok(config(Object.fromEntries([...others, 'npm_config_registry', 'SSH_AUTH_SOCK'].map((name) => [name, 'x']))))
+})
+
+t.test('loopback is loopback', async (t) => {
+  for (const host of ['localhost', '127.0.0.1', '127.255.0.3', '::1']) t.ok(isLoopback(host), host)
+  for (const host of ['0.0.0.0', '::', '128.0.0.1', '127.0.0.1.nip.io', '127.0.0', '10.127.0.0.1', '']) {
+    t.notOk(isLoopback(host), host)
+  }
+})
+
+/** Every setting, with a value that is taken. */
+const all: Record<string, string> = {
+  PORT: '1',
+  HOST: '::1',
+  ADMIN_TOKEN: 'x',
+  SESSIONS_PATH: '/a',
+  HETZNER_SESSIONS_PATH: '/b',
+  MAX_ACCOUNTS: '1',
+  ACCOUNT_ENV: 'a',
+  SPAWN_STAGGER_MIN_MS: '1',
+  SPAWN_STAGGER_MAX_MS: '1',
+  MAX_RECONNECT_ATTEMPTS: '1',
+  HEALTH_CHECK_INTERVAL_MS: '100',
+  STALE_CONNECTION_THRESHOLD_MS: '100',
+  SHUTDOWN_TIMEOUT_MS: '100',
+  LOG_LEVEL: 'warn',
+  WA_SOCKET_URL: 'wss://x',
+  WA_NOISE_ROOT_KEY: KEY,
+  WA_VERSION: '1.2.3',
+}
+
+t.test('any environment is either a whole configuration or a list of errors, never an exception', async (t) => {
+  t.ok(config(all))
+  const env = fc.dictionary(
+    fc.constantFrom(...Object.keys(all)),
+    fc.oneof(fc.string(), fc.constantFrom(...Object.values(all))),
+  )
+  fc.assert(
+    fc.property(env, (env) => {
+      const parsed = parse(env)
+      if (parsed.config === undefined) {
+        if (parsed.errors.length === 0) throw new Error('neither')
+        return
+      }
+      const { host, adminToken, spawnStaggerMaxMs, spawnStaggerMinMs, sessionsPath } = parsed.config
+      if (!isLoopback(host) && (adminToken ?? '').length < 16) throw new Error(`open to everybody at ${host}`)
+      if (spawnStaggerMaxMs < spawnStaggerMinMs || !sessionsPath.startsWith('/')) throw new Error('nonsense')
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -1,0 +1,410 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { EXIT } from '../../../../shared/exit-codes.ts'
+import {
+  deadlineOf,
+  NEW_CHILD,
+  stepChild,
+  type Child,
+  type ChildEffect,
+  type ChildEvent,
+  type ChildLimits,
+  type ChildState,
+} from '../../../../supervisor/core/child-lifecycle.ts'
+
+const LIMITS: ChildLimits = { startDeadlineMs: 60_000, heartbeatDeadlineMs: 30_000, stopDeadlineMs: 10_000 }
+const GENERATION = 7
+
+const child = (state: ChildState, failures = 0): Child => ({ state, generation: GENERATION, failures })
+const crash = (generation = GENERATION): ChildEvent => ({
+  type: 'exited',
+  generation,
+  code: EXIT.crashed.code,
+  signal: null,
+  random: 0.5,
+})
+const ended = (code: number | null, signal: string | null = null): ChildEvent => ({
+  type: 'exited',
+  generation: GENERATION,
+  code,
+  signal,
+  random: 0.5,
+})
+
+const absent = child({ name: 'absent' })
+const queued = child({ name: 'queued' })
+const starting = child({ name: 'starting', sinceMs: 1000, killed: false })
+const running = child({ name: 'running', sinceMs: 1000, heartbeatMs: 2000, killed: false })
+const stopping = child({ name: 'stopping', sinceMs: 3000, forkedMs: 1000, killed: false, then: 'absent' })
+const restarting = child({ name: 'stopping', sinceMs: 3000, forkedMs: 1000, killed: false, then: 'queued' })
+const backingOff = child({ name: 'backing_off', untilMs: 9000, reason: 'worker_crashed' }, 3)
+const givenUp = child({ name: 'given_up', reason: 'session_damaged' }, 1)
+const ask: ChildEffect = { type: 'ask_to_stop', generation: GENERATION }
+const enqueue: ChildEffect = { type: 'enqueue' }
+
+const TABLE: [title: string, from: Child, event: ChildEvent, nowMs: number, to: Partial<Child>, ChildEffect[]][] = [
+  ['absent, start', absent, { type: 'start' }, 5000, { state: { name: 'queued' } }, [enqueue]],
+  ['absent, stop', absent, { type: 'stop' }, 5000, { state: { name: 'absent' } }, []],
+  ['absent, restart', absent, { type: 'stop', again: true }, 5000, { state: { name: 'queued' } }, [enqueue]],
+  ['absent, slot', absent, { type: 'slot' }, 5000, absent, []],
+  ['queued, start', queued, { type: 'start' }, 5000, queued, []],
+  ['queued, stop', queued, { type: 'stop' }, 5000, { state: { name: 'absent' } }, [{ type: 'dequeue' }]],
+  ['queued, restart', queued, { type: 'stop', again: true }, 5000, queued, []],
+  [
+    'queued, slot',
+    queued,
+    { type: 'slot' },
+    5000,
+    { generation: 8, state: { name: 'starting', sinceMs: 5000, killed: false } },
+    [{ type: 'spawn', generation: 8 }],
+  ],
+  ['starting, start', starting, { type: 'start' }, 5000, starting, []],
+  ['starting, slot', starting, { type: 'slot' }, 5000, starting, []],
+  [
+    'starting, ready',
+    starting,
+    { type: 'ready', generation: GENERATION },
+    5000,
+    { state: { name: 'running', sinceMs: 1000, heartbeatMs: 5000, killed: false } },
+    [],
+  ],
+  ['starting, heartbeat', starting, { type: 'heartbeat', generation: GENERATION }, 5000, starting, []],
+  [
+    'starting, stop',
+    starting,
+    { type: 'stop' },
+    5000,
+    { state: { name: 'stopping', sinceMs: 5000, forkedMs: 1000, killed: false, then: 'absent' } },
+    [ask],
+  ],
+  ['starting, deadline too early', starting, { type: 'deadline', lateMs: 0 }, 60_999, starting, []],
+  [
+    'starting, deadline',
+    starting,
+    { type: 'deadline', lateMs: 0 },
+    61_000,
+    { state: { name: 'starting', sinceMs: 1000, killed: true } },
+    [{ type: 'kill', generation: GENERATION, why: 'start_timeout' }],
+  ],
+  [
+    'starting, deadline after a stall of our own',
+    starting,
+    { type: 'deadline', lateMs: 5001 },
+    90_000,
+    { state: { name: 'starting', sinceMs: 90_000, killed: false } },
+    [],
+  ],
+  [
+    'starting, crash',
+    starting,
+    crash(),
+    2000,
+    { failures: 1, state: { name: 'backing_off', untilMs: 3000, reason: 'worker_crashed' } },
+    [],
+  ],
+  [
+    'running, heartbeat',
+    running,
+    { type: 'heartbeat', generation: GENERATION },
+    5000,
+    { state: { name: 'running', sinceMs: 1000, heartbeatMs: 5000, killed: false } },
+    [],
+  ],
+  ['running, start', running, { type: 'start' }, 5000, running, []],
+  ['running, ready again', running, { type: 'ready', generation: GENERATION }, 5000, running, []],
+  [
+    'running, stop',
+    running,
+    { type: 'stop' },
+    5000,
+    { state: { name: 'stopping', sinceMs: 5000, forkedMs: 1000, killed: false, then: 'absent' } },
+    [ask],
+  ],
+  [
+    'running, restart',
+    running,
+    { type: 'stop', again: true },
+    5000,
+    { state: { name: 'stopping', sinceMs: 5000, forkedMs: 1000, killed: false, then: 'queued' } },
+    [ask],
+  ],
+  ['running, deadline too early', running, { type: 'deadline', lateMs: 0 }, 31_999, running, []],
+  [
+    'running, no heartbeat',
+    running,
+    { type: 'deadline', lateMs: 5000 },
+    37_000,
+    { state: { name: 'running', sinceMs: 1000, heartbeatMs: 2000, killed: true } },
+    [{ type: 'kill', generation: GENERATION, why: 'hung' }],
+  ],
+  [
+    'running, no heartbeat, but we stood still ourselves',
+    running,
+    { type: 'deadline', lateMs: 5001 },
+    37_001,
+    { state: { name: 'running', sinceMs: 1000, heartbeatMs: 37_001, killed: false } },
+    [],
+  ],
+  [
+    'running, asks for a fresh process',
+    { ...running, failures: 4 },
+    ended(EXIT.renew.code),
+    5000,
+    { failures: 0, state: { name: 'queued' } },
+    [enqueue],
+  ],
+  [
+    'running, damaged session',
+    running,
+    ended(EXIT.sessionDamaged.code),
+    5000,
+    { failures: 1, state: { name: 'given_up', reason: 'session_damaged' } },
+    [],
+  ],
+  [
+    'running, killed from outside',
+    running,
+    ended(null, 'SIGKILL'),
+    5000,
+    { failures: 1, state: { name: 'backing_off', untilMs: 6000, reason: 'worker_crashed' } },
+    [],
+  ],
+  [
+    'running, exits unasked with 0',
+    running,
+    ended(EXIT.ok.code),
+    5000,
+    { failures: 1, state: { name: 'backing_off', untilMs: 6000, reason: 'worker_crashed' } },
+    [],
+  ],
+  [
+    'running, the third crash in a row',
+    { ...running, failures: 2 },
+    crash(),
+    5000,
+    { failures: 3, state: { name: 'backing_off', untilMs: 9000, reason: 'worker_crashed' } },
+    [],
+  ],
+  [
+    'running, a crash after a healthy minute',
+    { ...running, failures: 9 },
+    crash(),
+    61_000,
+    { failures: 1, state: { name: 'backing_off', untilMs: 62_000, reason: 'worker_crashed' } },
+    [],
+  ],
+  [
+    'running and killed as hung',
+    child({ name: 'running', sinceMs: 1000, heartbeatMs: 2000, killed: true }),
+    ended(null, 'SIGKILL'),
+    40_000,
+    { failures: 1, state: { name: 'backing_off', untilMs: 41_000, reason: 'worker_hung' } },
+    [],
+  ],
+  ['an older process exits', running, crash(GENERATION - 1), 5000, running, []],
+  ['an older process is ready', starting, { type: 'ready', generation: GENERATION - 1 }, 5000, starting, []],
+  ['an older process beats', running, { type: 'heartbeat', generation: GENERATION - 1 }, 5000, running, []],
+  ['stopping, stop again', stopping, { type: 'stop' }, 5000, stopping, []],
+  ['stopping, start', stopping, { type: 'start' }, 5000, restarting, []],
+  ['stopping, restart', stopping, { type: 'stop', again: true }, 5000, restarting, []],
+  ['restarting, stop for good', restarting, { type: 'stop' }, 5000, stopping, []],
+  ['stopping, exited', stopping, ended(0), 5000, { state: { name: 'absent' } }, []],
+  ['stopping, crashed on the way', stopping, crash(), 5000, { failures: 0, state: { name: 'absent' } }, []],
+  ['restarting, exited', restarting, ended(0), 5000, { state: { name: 'queued' } }, [enqueue]],
+  ['restarting, damaged session', restarting, ended(65), 5000, { state: { name: 'queued' } }, [enqueue]],
+  ['stopping, deadline too early', stopping, { type: 'deadline', lateMs: 0 }, 12_999, stopping, []],
+  [
+    'stopping, deadline',
+    stopping,
+    { type: 'deadline', lateMs: 60_000 },
+    13_000,
+    { state: { name: 'stopping', sinceMs: 3000, forkedMs: 1000, killed: true, then: 'absent' } },
+    [{ type: 'kill', generation: GENERATION, why: 'stop_timeout' }],
+  ],
+  [
+    'backing off, deadline',
+    backingOff,
+    { type: 'deadline', lateMs: 0 },
+    9000,
+    { state: { name: 'queued' } },
+    [enqueue],
+  ],
+  [
+    'backing off, start by the operator forgets the failures',
+    backingOff,
+    { type: 'start' },
+    5000,
+    { failures: 0, state: { name: 'queued' } },
+    [enqueue],
+  ],
+  ['backing off, stop', backingOff, { type: 'stop' }, 5000, { failures: 0, state: { name: 'absent' } }, []],
+  [
+    'backing off, restart',
+    backingOff,
+    { type: 'stop', again: true },
+    5000,
+    { failures: 0, state: { name: 'queued' } },
+    [enqueue],
+  ],
+  ['given up, start', givenUp, { type: 'start' }, 5000, { failures: 0, state: { name: 'queued' } }, [enqueue]],
+  ['given up, deadline', givenUp, { type: 'deadline', lateMs: 0 }, 5000, givenUp, []],
+  ['given up, stop', givenUp, { type: 'stop' }, 5000, { failures: 0, state: { name: 'absent' } }, []],
+]
+
+for (const [title, from, event, nowMs, to, effects] of TABLE) {
+  t.test(title, async (t) => {
+    const [next, done] = stepChild(from, event, nowMs, LIMITS)
+    t.strictSame(next, { ...from, ...to })
+    t.strictSame(done, effects)
+  })
+}
+
+t.test('each state with something to wait for has its deadline', async (t) => {
+  t.equal(deadlineOf(absent, LIMITS), undefined)
+  t.equal(deadlineOf(queued, LIMITS), undefined)
+  t.equal(deadlineOf(givenUp, LIMITS), undefined)
+  t.equal(deadlineOf(starting, LIMITS), 61_000)
+  t.equal(deadlineOf(running, LIMITS), 32_000)
+  t.equal(deadlineOf(stopping, LIMITS), 13_000)
+  t.equal(deadlineOf(backingOff, LIMITS), 9000)
+})
+
+t.test('crashes back off for ever: 1, 2, 4, 8, 16, 30, 30 s', async (t) => {
+  let current: Child = NEW_CHILD
+  let nowMs = 0
+  const step = (event: ChildEvent): ChildEffect[] => {
+    const [next, effects] = stepChild(current, event, nowMs, LIMITS)
+    current = next
+    return effects
+  }
+  const waits: number[] = []
+  step({ type: 'start' })
+  for (let crashes = 0; crashes < 40; crashes++) {
+    step({ type: 'slot' })
+    nowMs += 500
+    step({ ...crash(current.generation) })
+    const untilMs = deadlineOf(current, LIMITS)
+    if (current.state.name !== 'backing_off' || untilMs === undefined) return void t.fail('gave up', current)
+    waits.push(untilMs - nowMs)
+    nowMs = untilMs
+    t.strictSame(step({ type: 'deadline', lateMs: 0 }), [{ type: 'enqueue' }])
+  }
+  t.strictSame(waits.slice(0, 7), [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
+  t.ok(waits.slice(5).every((wait) => wait === 30_000))
+})
+
+/**
+ * A model of the shell: processes live from `spawn` until the run lets them end. Whatever comes in whatever order, there
+ * is at most one process, a kill has a target, and nothing is waited for without an end.
+ */
+t.test('whatever happens: one process at a time, each with a deadline, and start leads to a process', async () => {
+  const op = fc.record({
+    op: fc.constantFrom('start', 'stop', 'again', 'slot', 'ready', 'heartbeat', 'exit', 'late', 'deadline', 'pass'),
+    code: fc.constantFrom<number | null>(null, 1, ...Object.values(EXIT).map(({ code }) => code)),
+    passMs: fc.integer({ min: 0, max: 70_000 }),
+    random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  })
+  fc.assert(
+    fc.property(fc.array(op, { maxLength: 60 }), (ops) => {
+      let current: Child = NEW_CHILD
+      let nowMs = 0
+      let alive: number | undefined
+      let inQueue = false
+      const step = (event: ChildEvent): void => {
+        const before = current
+        const [next, effects] = stepChild(current, event, nowMs, LIMITS)
+        current = next
+        if (next.generation < before.generation) throw new Error('a generation went back')
+        for (const effect of effects) {
+          switch (effect.type) {
+            case 'enqueue':
+              if (inQueue) throw new Error('queued twice')
+              inQueue = true
+              break
+            case 'dequeue':
+              if (!inQueue) throw new Error('dequeued what was not queued')
+              inQueue = false
+              break
+            case 'spawn':
+              if (alive !== undefined) throw new Error('two processes')
+              if (effect.generation !== next.generation || effect.generation <= before.generation) {
+                throw new Error('a generation was used twice')
+              }
+              alive = effect.generation
+              break
+            case 'ask_to_stop':
+            case 'kill':
+              if (effect.generation !== alive) throw new Error(`${effect.type} of a process that is not there`)
+          }
+        }
+        const owns = ['starting', 'running', 'stopping'].includes(next.state.name)
+        if (owns !== (alive !== undefined)) throw new Error(`${next.state.name}, process ${alive}`)
+        if ((next.state.name === 'queued') !== inQueue) throw new Error(`${next.state.name}, in queue: ${inQueue}`)
+        if (owns && deadlineOf(next, LIMITS) === undefined && !('killed' in next.state && next.state.killed)) {
+          throw new Error(`${next.state.name} waits without an end`)
+        }
+      }
+      const exit = (code: number | null, random: number): void => {
+        if (alive === undefined) return
+        const generation = alive
+        alive = undefined
+        step({ type: 'exited', generation, code, signal: code === null ? 'SIGKILL' : null, random })
+      }
+      for (const { op, code, passMs, random } of ops) {
+        switch (op) {
+          case 'start':
+          case 'stop':
+            step({ type: op })
+            break
+          case 'again':
+            step({ type: 'stop', again: true })
+            break
+          case 'slot':
+            if (!inQueue) break
+            inQueue = false
+            step({ type: 'slot' })
+            break
+          case 'ready':
+          case 'heartbeat':
+            if (alive !== undefined) step({ type: op, generation: alive })
+            break
+          case 'exit':
+            exit(code, random)
+            break
+          case 'late': {
+            const before = current
+            step({ type: 'exited', generation: current.generation - 1, code, signal: null, random })
+            if (current !== before) throw new Error('an old process changed a new one')
+            break
+          }
+          case 'deadline': {
+            const dueMs = deadlineOf(current, LIMITS)
+            if (dueMs === undefined) break
+            nowMs = Math.max(nowMs, dueMs)
+            step({ type: 'deadline', lateMs: 0 })
+            break
+          }
+          case 'pass':
+            nowMs += passMs
+        }
+      }
+      // Whatever came before: the operator's start, and what follows by itself, ends in a running process.
+      step({ type: 'start' })
+      for (let i = 0; i < 5 && current.state.name !== 'running'; i++) {
+        if (current.state.name === 'stopping' || ('killed' in current.state && current.state.killed)) exit(null, 0)
+        const dueMs = deadlineOf(current, LIMITS)
+        if (current.state.name === 'backing_off' && dueMs !== undefined) {
+          nowMs = Math.max(nowMs, dueMs)
+          step({ type: 'deadline', lateMs: 0 })
+        }
+        if (inQueue) {
+          inQueue = false
+          step({ type: 'slot' })
+        }
+        if (alive !== undefined) step({ type: 'ready', generation: alive })
+      }
+      if (current.state.name !== 'running') throw new Error(`start ended in ${current.state.name}`)
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -1,0 +1,159 @@
+import t from 'tap'
+import type { CloseCause } from '../../../../worker/core/disconnect-policy.ts'
+import {
+  deadlineOf,
+  HEALTHY_AFTER_MS,
+  NEW_CONNECTION,
+  REPLACED_MEMORY_MS,
+  reportOf,
+  stepConnection,
+  type Connection,
+  type ConnectionEffect,
+  type ConnectionEvent,
+  type ConnectionLimits,
+  type ConnectionState,
+} from '../../../../worker/core/connection.ts'
+
+const LIMITS: ConnectionLimits = {
+  maxReconnectAttempts: 5,
+  healthCheckIntervalMs: 60_000,
+  staleConnectionThresholdMs: 300_000,
+}
+
+const at = (state: ConnectionState, more: Partial<Connection> = {}): Connection => ({
+  ...NEW_CONNECTION,
+  socket: 3,
+  state,
+  ...more,
+})
+const waiting = at({
+  name: 'waiting',
+  untilMs: 9000,
+  status: 'disconnected',
+  reason: 'connection_lost',
+  code: 408,
+  onRetry: true,
+})
+const idle = at({ name: 'idle', status: 'needs_qr', reason: 'qr_expired', code: 408 })
+const queued = at({ name: 'queued', untilMs: 300_000, reason: 'starting', code: null })
+const opening = at({ name: 'opening', untilMs: 61_000, reason: 'opening' })
+const pairing = at({ name: 'pairing', untilMs: 76_000 }, { pairing: true })
+const open = at({ name: 'open', sinceMs: 1000, nextCheckMs: 61_000, probeSentMs: null })
+
+const closed = (cause: CloseCause, more: { linked?: boolean; socket?: number } = {}): ConnectionEvent => ({
+  type: 'closed',
+  socket: 3,
+  cause,
+  linked: true,
+  random: 0.5,
+  ...more,
+})
+const timer = (lastFrameMs: number, linked = true): ConnectionEvent => ({
+  type: 'timer',
+  lastFrameMs,
+  linked,
+  random: 0.5,
+})
+const lost: CloseCause = { from: 'transport', code: 408 }
+const ask: ConnectionEffect = { type: 'request_permit' }
+const hide: ConnectionEffect = { type: 'show_qr', text: null, lifetimeMs: 0 }
+const tearDown: ConnectionEffect = { type: 'tear_down', socket: 3 }
+const answered: ConnectionEffect = { type: 'permit_result', result: 'answered' }
+
+t.test('pair that comes before the session is open is remembered, and opens nothing yet', async (t) => {
+  const [early, none] = stepConnection(NEW_CONNECTION, { type: 'pair', linked: false }, 0, LIMITS)
+  t.strictSame(none, [], 'no socket may be asked for before the session is open')
+  const [unlinked, asks] = stepConnection(early, { type: 'begin', linked: false, pairing: false }, 10, LIMITS)
+  t.match(unlinked, { pairing: true, state: { name: 'queued' } })
+  t.strictSame(asks, [ask])
+  const [linked] = stepConnection(early, { type: 'begin', linked: true, pairing: false }, 10, LIMITS)
+  t.match(linked, { state: { name: 'queued' } })
+})
+
+t.test('begin a second time changes nothing', async (t) => {
+  for (const c of [idle, waiting, queued, opening, pairing, open]) {
+    t.strictSame(stepConnection(c, { type: 'begin', linked: true, pairing: true }, 0, LIMITS), [c, []], c.state.name)
+  }
+})
+
+t.test('refusals of WhatsApp: the fifth sets the session aside, outages in between count for nothing', async (t) => {
+  let c = opening
+  for (const [i, code] of [500, 411, 463, 500].entries()) {
+    const [refused, effects] = stepConnection(c, closed({ from: 'login', code }), 0, LIMITS)
+    t.notMatch(effects, [{ type: 'set_aside' }])
+    t.match(refused, { refusals: i + 1, state: { name: 'waiting', reason: 'refused', onRetry: false } })
+    const [dropped, after] = stepConnection({ ...refused, state: opening.state }, closed(lost), 0, LIMITS)
+    t.notOk(after.some(({ type }) => type === 'set_aside'))
+    t.equal(dropped.refusals, i + 1)
+    c = { ...dropped, state: opening.state }
+  }
+  const [last, effects] = stepConnection(c, closed({ from: 'login', code: 500 }), 0, LIMITS)
+  t.match(last, { attempt: 0, refusals: 0, state: { name: 'idle', status: 'needs_qr', reason: 'bad_session' } })
+  t.strictSame(effects, [hide, tearDown, answered, { type: 'set_aside', reason: 'bad_session' }])
+})
+
+t.test('replaced: one slow try, then nothing; again only when the last time is long ago', async (t) => {
+  const replaced = closed({ from: 'stream', code: 440 })
+  const [first, effects] = stepConnection(open, replaced, 5000, LIMITS)
+  t.match(first, { replacedMs: 5000, state: { name: 'waiting', untilMs: 65_000, reason: 'replaced', onRetry: false } })
+  t.strictSame(effects, [hide, tearDown])
+  const reopened = { ...first, state: open.state }
+  const [second] = stepConnection(reopened, replaced, 5000 + REPLACED_MEMORY_MS - 1, LIMITS)
+  t.match(second.state, { name: 'idle', status: 'disconnected', reason: 'replaced', code: 440 })
+  t.equal(deadlineOf(second), undefined, 'nothing follows by itself')
+  const [later] = stepConnection(reopened, replaced, 5000 + REPLACED_MEMORY_MS, LIMITS)
+  t.match(later.state, { name: 'waiting', reason: 'replaced' })
+})
+
+t.test('two sockets that go silent in a row bring a new process, with the times of production', async (t) => {
+  let c = queued
+  let nowMs = 0
+  const effects: string[] = []
+  const step = (event: ConnectionEvent): void => {
+    const [next, done] = stepConnection(c, event, nowMs, LIMITS)
+    c = next
+    effects.push(...done.map(({ type }) => type))
+  }
+  const goSilent = (): void => {
+    step({ type: 'permit' })
+    step({ type: 'open', socket: c.socket })
+    const lastFrameMs = nowMs
+    for (let dueMs = deadlineOf(c); c.state.name === 'open' && dueMs !== undefined; dueMs = deadlineOf(c)) {
+      nowMs = Math.max(dueMs, nowMs)
+      step(timer(lastFrameMs))
+    }
+  }
+  goSilent()
+  t.match(c.state, { name: 'queued', reason: 'stale' })
+  t.notOk(effects.includes('renew_process'))
+  goSilent()
+  t.match(c.state, { name: 'stopped' })
+  t.equal(effects.at(-1), 'renew_process')
+})
+
+t.test('a socket that lived in between makes the next silence a first one', async (t) => {
+  const alive = { ...open, staleInRow: 1 }
+  const [checked] = stepConnection(alive, timer(1000 + HEALTHY_AFTER_MS), 2000 + HEALTHY_AFTER_MS, LIMITS)
+  t.equal(checked.staleInRow, 0)
+  const [dropped] = stepConnection(alive, closed(lost), 1000 + HEALTHY_AFTER_MS, LIMITS)
+  t.equal(dropped.staleInRow, 0)
+})
+
+t.test('reports', async (t) => {
+  const report = (c: Connection) => reportOf(c, 5000, 1_700_000_005_000)
+  const base = { code: null, attempt: 0, nextTryAtMs: null }
+  t.strictSame(report(idle), { ...base, status: 'needs_qr', reason: 'qr_expired', code: 408 })
+  t.strictSame(report({ ...waiting, attempt: 2 }), {
+    status: 'disconnected',
+    reason: 'connection_lost',
+    code: 408,
+    attempt: 2,
+    nextTryAtMs: 1_700_000_009_000,
+  })
+  t.strictSame(report(queued), { ...base, status: 'connecting', reason: 'starting' })
+  t.match(report({ ...queued, attempt: 1 }), { status: 'disconnected' }, 'a turn at the gate is no progress')
+  t.strictSame(report(opening), { ...base, status: 'connecting', reason: 'opening' })
+  t.strictSame(report(pairing), { ...base, status: 'needs_qr', reason: 'pairing' })
+  t.strictSame(report(open), { ...base, status: 'connected', reason: null })
+  t.strictSame(report(at({ name: 'stopped' })), { ...base, status: 'disconnected', reason: 'stopped' })
+})

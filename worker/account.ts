@@ -1,0 +1,339 @@
+import { join } from 'node:path'
+import type { Clock, Timer } from '../shared/clock.ts'
+import { withDeadline } from '../shared/deadline.ts'
+import { messageOf } from '../shared/errors.ts'
+import { EXIT } from '../shared/exit-codes.ts'
+import type { FromWorker, StartMessage } from '../shared/ipc.ts'
+import type { Log } from '../shared/log.ts'
+import { phoneOfJid } from '../shared/phone.ts'
+import type { ConnectionReport, Reason } from '../shared/states.ts'
+import {
+  deadlineOf,
+  NEW_CONNECTION,
+  reportOf,
+  stepConnection,
+  type Connection,
+  type ConnectionEffect,
+  type ConnectionEvent,
+} from './core/connection.ts'
+import { SessionError } from '../shared/session/session-error.ts'
+import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
+import { openSession, type Session } from './session/session.ts'
+import { setAside } from '../shared/session/set-aside.ts'
+import { createBaileysLog } from './socket/baileys-log.ts'
+import { isStreamCorruption, openSocket, trustNoiseRoot, type OpenSocket, type SocketEvent } from './socket/socket.ts'
+
+/**
+ * The shell around core/connection.ts: turns socket, session and supervisor events into steps of the core, and carries
+ * its effects out, one after another. Owns the lock, the session and the one socket; ends the process by `exit` alone,
+ * and only after the session is closed.
+ */
+export interface AccountOptions {
+  start: StartMessage
+  clock: Clock
+  log: Log
+  random: () => number
+  /** To the supervisor; resolves when it is handed over, never rejects. */
+  send: (message: FromWorker) => Promise<void>
+  /** Ends the process. */
+  exit: (code: number) => void
+}
+
+/** A supervisor that died leaves its workers some seconds to flush; the next supervisor's workers wait for them. */
+const LOCK_WAIT_MS = 10_000
+/** What is under way when the end comes gets this long: less than the supervisor's patience. */
+const UNDER_WAY_DEADLINE_MS = 3000
+
+export class Account {
+  readonly #options: AccountOptions
+  readonly #dir: string
+  #connection: Connection = NEW_CONNECTION
+  #lock: SessionLock | undefined
+  #session: Session | undefined
+  #socket: OpenSocket | undefined
+  #timer: Timer | undefined
+  #lastFrameMs = 0
+  #reported = ''
+  /** Effects run one at a time, in order: an old socket is down before a new one opens. */
+  #effects: Promise<void> = Promise.resolve()
+  #begun: Promise<void> = Promise.resolve()
+  #ending: Promise<void> | undefined
+  readonly #abort = new AbortController()
+
+  constructor(options: AccountOptions) {
+    this.#options = options
+    this.#dir = join(options.start.sessionsPath, options.start.accountId)
+  }
+
+  /** Takes the session directory, opens the session, and begins to connect. Ends the process if it can't. */
+  begin(): Promise<void> {
+    this.#begun = this.#begin()
+    return this.#begun
+  }
+
+  async #begin(): Promise<void> {
+    const { start } = this.#options
+    if (start.socket.noiseRootKey !== null) trustNoiseRoot(start.socket.noiseRootKey)
+    try {
+      this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
+      if (this.#ending) return this.#lock.release()
+      await this.#openSession()
+    } catch (error) {
+      // Not awaited: the end waits for this very beginning.
+      void this.#fail(error)
+      return
+    }
+    if (this.#ending) return
+    const phone = phoneOfJid(this.#session?.authState.creds.me?.id ?? '')
+    if (phone !== undefined) void this.#options.send({ type: 'identity', phone })
+    this.#step({ type: 'begin', linked: this.#isLinked(), pairing: start.pairing })
+  }
+
+  /** The supervisor's words. */
+  handle(type: 'permit' | 'retry' | 'pair'): void {
+    this.#step(type === 'pair' ? { type, linked: this.#isLinked() } : { type })
+  }
+
+  /** Closes the socket, puts everything on the disk, says so, and ends the process. Safe to call twice. */
+  async stop(): Promise<void> {
+    await this.#end(EXIT.ok.code)
+  }
+
+  /** A rejection that nobody handled: Baileys' way of saying that a frame could not be read. */
+  handleUnhandled(reason: unknown): void {
+    if (isStreamCorruption(reason)) {
+      this.#options.log.warn({ event: 'stream.corrupted' }, 'A frame could not be decrypted')
+      this.#closed({ from: 'protocol', code: null })
+      return
+    }
+    // A query that was in flight when its socket closed rejects with a number (1006) or a Boom: nothing was lost by it.
+    this.#options.log.warn({ event: 'rejection.unhandled', cause: nameOf(reason) }, 'A rejection was not handled')
+  }
+
+  async #openSession(): Promise<void> {
+    const { log } = this.#options
+    const session = await openSession({
+      dir: this.#dir,
+      log: (event, fields) => log.info({ event, ...fields }, 'Session'),
+    })
+    this.#session = session
+    void session.failed.then((error) => {
+      if (this.#session === session) void this.#fail(error)
+    })
+    // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
+    if (this.#isLinked()) await session.proveWritable()
+  }
+
+  #isLinked(): boolean {
+    const creds = this.#session?.authState.creds
+    return creds?.me !== undefined && creds.account !== undefined
+  }
+
+  #step(event: ConnectionEvent): void {
+    if (this.#ending && event.type !== 'stop') return
+    const { clock, start } = this.#options
+    const [next, effects] = stepConnection(this.#connection, event, clock.monotonicMs(), {
+      maxReconnectAttempts: start.policy.maxReconnectAttempts,
+      healthCheckIntervalMs: start.policy.healthCheckIntervalMs,
+      staleConnectionThresholdMs: start.policy.staleConnectionThresholdMs,
+    })
+    this.#connection = next
+    this.#report()
+    this.#armTimer()
+    for (const effect of effects) {
+      this.#effects = this.#effects.then(() => this.#carryOut(effect)).catch((error: unknown) => void this.#fail(error))
+    }
+  }
+
+  #report(): void {
+    const { clock, log, send } = this.#options
+    const report: ConnectionReport = reportOf(this.#connection, clock.monotonicMs(), clock.nowMs())
+    // The next try's time is worked out anew with each report: some ms of difference are no news, and neither is the
+    // code behind a reason that stays.
+    const key = JSON.stringify([report.status, report.reason, report.attempt, report.nextTryAtMs === null])
+    if (key === this.#reported) return
+    this.#reported = key
+    log[report.status === 'disconnected' ? 'warn' : 'info'](
+      { event: `connection.${report.status}`, ...report },
+      'Connection',
+    )
+    void send({ type: 'connection', ...report })
+  }
+
+  #armTimer(): void {
+    const { clock, random } = this.#options
+    this.#timer?.cancel()
+    const dueMs = deadlineOf(this.#connection)
+    if (dueMs === undefined) return
+    this.#timer = clock.setTimer(dueMs - clock.monotonicMs(), () => {
+      const before = this.#connection
+      const event = {
+        type: 'timer',
+        lastFrameMs: this.#lastFrameMs,
+        linked: this.#isLinked(),
+        random: random(),
+      } as const
+      this.#step(event)
+      // A timer may fire a fraction of a millisecond early; the core then changes nothing and must be asked again.
+      if (before === this.#connection && !this.#ending) this.#armTimer()
+    })
+  }
+
+  async #carryOut(effect: ConnectionEffect): Promise<void> {
+    const { send, clock } = this.#options
+    switch (effect.type) {
+      case 'request_permit':
+        return send({ type: 'permit_request' })
+      case 'permit_result':
+        return send({ type: 'permit_result', result: effect.result })
+      case 'open_socket':
+        return this.#openSocket(effect.socket)
+      case 'tear_down':
+        await this.#socket?.tearDown()
+        this.#socket = undefined
+        return
+      case 'probe':
+        this.#socket?.probe()
+        return
+      case 'show_qr':
+        return send({
+          type: 'qr',
+          text: effect.text,
+          expiresAtMs: effect.text === null ? null : clock.nowMs() + effect.lifetimeMs,
+        })
+      case 'set_aside':
+        return this.#setAside(effect.reason)
+      case 'renew_process':
+        // Not awaited: the end waits for the effects before it, this one included.
+        void this.#end(EXIT.renew.code)
+        return
+      default:
+        return effect satisfies never
+    }
+  }
+
+  async #openSocket(number: number): Promise<void> {
+    const { start, clock, log } = this.#options
+    const session = this.#session
+    if (session === undefined || this.#ending) return
+    // What the last socket left in the queue (the creds of a pairing, say) is durable before the next one logs in.
+    await session.flush()
+    this.#lastFrameMs = clock.monotonicMs()
+    this.#socket = openSocket({
+      auth: session.authState,
+      url: start.socket.url,
+      version: start.socket.version,
+      log: createBaileysLog(log, clock),
+      clock,
+      onEvent: (event) => this.#onSocketEvent(number, session, event),
+    })
+  }
+
+  #onSocketEvent(socket: number, session: Session, event: SocketEvent): void {
+    const { clock, send } = this.#options
+    switch (event.type) {
+      case 'frame':
+        this.#lastFrameMs = clock.monotonicMs()
+        return
+      case 'creds_changed':
+        // A failed save shows in session.failed, which ends this process.
+        session.saveCreds().catch(() => undefined)
+        return
+      case 'messages':
+        void send({ type: 'messages', count: event.count, atMs: clock.nowMs() })
+        return
+      case 'qr':
+      case 'new_login':
+        return this.#step({ ...event, socket })
+      case 'open':
+        if (event.phone !== undefined) void send({ type: 'identity', phone: event.phone })
+        return this.#step({ type: 'open', socket })
+      case 'closed':
+        return this.#step({
+          type: 'closed',
+          socket,
+          cause: event.cause,
+          linked: this.#isLinked(),
+          random: this.#options.random(),
+        })
+      default:
+        return event satisfies never
+    }
+  }
+
+  #closed(cause: Extract<ConnectionEvent, { type: 'closed' }>['cause']): void {
+    const socket = this.#connection.socket
+    this.#step({ type: 'closed', socket, cause, linked: this.#isLinked(), random: this.#options.random() })
+  }
+
+  async #setAside(reason: Reason): Promise<void> {
+    const { start, clock, log } = this.#options
+    const { sessionsPath, accountId } = start
+    const session = this.#session
+    this.#session = undefined
+    await session?.close()
+    const path = await setAside({ sessionsPath, accountId, reason, nowMs: clock.nowMs() })
+    log.warn({ event: 'session.set_aside', reason, path }, 'Session')
+    // The lock went with the directory. The new one is locked before the old is given back: nobody gets in between.
+    const old = this.#lock
+    this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
+    await old?.release()
+    await this.#openSession()
+  }
+
+  /** What can't be gone on from in this process: said to the supervisor, then the process ends with the code that fits. */
+  async #fail(error: unknown): Promise<void> {
+    if (this.#ending) return
+    const known = error instanceof SessionError ? error : undefined
+    const [code, reason] = endOf(known)
+    this.#options.log.error({ event: 'account.failed', reason, cause: messageOf(error) }, 'The account can not go on')
+    await this.#options.send({ type: 'fault', reason, message: messageOf(error) })
+    await this.#end(code)
+  }
+
+  #end(code: number): Promise<void> {
+    this.#ending ??= this.#close(code).then((finalCode) => this.#options.exit(finalCode))
+    return this.#ending
+  }
+
+  async #close(code: number): Promise<number> {
+    const { log, send, clock } = this.#options
+    this.#timer?.cancel()
+    this.#abort.abort()
+    // No step follows any more, so this is the last of the effects: a session that is being set aside is left whole.
+    await withDeadline(Promise.all([this.#begun, this.#effects]), UNDER_WAY_DEADLINE_MS, clock)
+    await this.#socket?.tearDown()
+    let finalCode = code
+    try {
+      await this.#session?.close()
+    } catch (error) {
+      finalCode = code === EXIT.ok.code ? EXIT.storageFailed.code : code
+      log.error({ event: 'session.close_failed', cause: messageOf(error) }, 'The session was not closed cleanly')
+    }
+    await this.#lock?.release()
+    if (finalCode === EXIT.ok.code) await send({ type: 'stopped' })
+    log.info({ event: 'account.stopped', code: finalCode }, 'Account')
+    return finalCode
+  }
+}
+
+function endOf(error: SessionError | undefined): [number, Reason] {
+  switch (error?.code) {
+    case 'session_damaged':
+    case 'session_version':
+    case 'session_conflict':
+      return [EXIT.sessionDamaged.code, 'session_damaged']
+    case 'session_locked':
+      return [EXIT.sessionLocked.code, 'session_locked']
+    case 'storage_full':
+      return [EXIT.storageFailed.code, 'storage_full']
+    case 'storage_failed':
+      return [EXIT.storageFailed.code, 'storage_failed']
+    default:
+      return [EXIT.crashed.code, 'worker_crashed']
+  }
+}
+
+function nameOf(reason: unknown): string {
+  return reason instanceof Error ? reason.name : typeof reason
+}

@@ -1,0 +1,108 @@
+import { LATE, withDeadline } from '../shared/deadline.ts'
+import { systemClock } from '../shared/clock.ts'
+import { messageOf } from '../shared/errors.ts'
+import { EXIT } from '../shared/exit-codes.ts'
+import { parseToWorker, type FromWorker, type StartMessage, type ToWorker } from '../shared/ipc.ts'
+import { createLog, LOG_LEVELS } from '../shared/log.ts'
+import { maskNumbers } from '../shared/phone.ts'
+import { silenceConsole } from './console.ts'
+
+/**
+ * A worker's entry: a start message in, an exit code out. It ends by the supervisor's `stop`, by the loss of the
+ * supervisor (`disconnect`), or by its own fault; never by a signal, since a terminal's Ctrl-C and systemd send theirs to
+ * every process at once, and the flush is the supervisor's to order.
+ */
+
+// libsignal prints whole sessions, private keys included, through console.info: before anything that loads it.
+silenceConsole()
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGABRT'] as const) process.on(signal, () => undefined)
+// The other end of a pipe may go first (a supervisor that was killed): that is no reason to die unflushed.
+process.stdout.on('error', () => undefined)
+process.stderr.on('error', () => undefined)
+
+/** Without a supervisor nobody counts the seconds of a flush, so it counts its own. */
+const ORPHAN_DEADLINE_MS = 8000
+
+if (process.send === undefined) {
+  process.stderr.write('This is a worker of the supervisor and is started by it alone: run `npm start`.\n')
+  process.exit(EXIT.badConfig.code)
+}
+
+/** What came before the account was there to hear it: a message without a listener would be lost. */
+const early: ToWorker[] = []
+let hear = (message: ToWorker): void => void early.push(message)
+let lose = (): void => process.exit(EXIT.ok.code)
+const startReceived = new Promise<StartMessage>((resolve) => {
+  process.on('message', (raw) => {
+    const message = parseToWorker(raw)
+    if (message?.type === 'start') resolve(message)
+    else if (message !== undefined) hear(message)
+    else process.stderr.write('A message of the supervisor was not understood: is it of another version?\n')
+  })
+})
+process.on('disconnect', () => lose())
+
+// The heavy imports come after the console is silenced, and while the start message is on its way.
+const { Account } = await import('./account.ts')
+const start = await startReceived
+
+const level = LOG_LEVELS.find((known) => known === start.logLevel) ?? 'info'
+const log = createLog(level).child({ accountId: start.accountId })
+
+/** Resolves when the message is in the channel, and also when there is no channel any more. */
+function send(message: FromWorker): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected || process.send === undefined) return resolve()
+    process.send(message, undefined, undefined, () => resolve())
+  })
+}
+
+const account = new Account({
+  start,
+  clock: systemClock,
+  log,
+  random: Math.random,
+  send,
+  exit: (code) => process.exit(code),
+})
+
+hear = (message) => {
+  switch (message.type) {
+    case 'permit':
+    case 'retry':
+    case 'pair':
+      return account.handle(message.type)
+    case 'stop':
+      return void account.stop()
+    case 'start':
+      return
+    default:
+      return message satisfies never
+  }
+}
+lose = () => {
+  log.warn({ event: 'supervisor.lost' }, 'The supervisor is gone: flushing and leaving')
+  void withDeadline(account.stop(), ORPHAN_DEADLINE_MS, systemClock).then((result) => {
+    if (result === LATE) process.exit(EXIT.notFlushed.code)
+  })
+}
+process.on('unhandledRejection', (reason) => account.handleUnhandled(reason))
+process.on('uncaughtException', (error) => {
+  log.fatal(
+    { event: 'worker.crashed', cause: maskNumbers(messageOf(error)), stack: maskNumbers(error.stack ?? '') },
+    'Bug',
+  )
+  process.exit(EXIT.crashed.code)
+})
+
+let lastBeatMs = systemClock.monotonicMs()
+setInterval(() => {
+  const nowMs = systemClock.monotonicMs()
+  const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
+  lastBeatMs = nowMs
+  void send({ type: 'heartbeat', rssBytes: process.memoryUsage.rss(), loopDelayMs: Math.round(loopDelayMs) })
+}, start.heartbeatIntervalMs)
+
+await send({ type: 'ready' })
+void account.begin()
+for (const message of early) hear(message)

@@ -1,0 +1,146 @@
+import {
+  Browsers,
+  makeWASocket,
+  WA_CERT_DETAILS,
+  type AuthenticationState,
+  type WASocket,
+} from '@whiskeysockets/baileys'
+import type { Clock } from '../../shared/clock.ts'
+import { LATE, withDeadline } from '../../shared/deadline.ts'
+import { phoneOfJid } from '../../shared/phone.ts'
+import type { CloseCause } from '../core/disconnect-policy.ts'
+import type { BaileysLog } from './baileys-log.ts'
+
+/**
+ * One Baileys socket, from `makeWASocket` to its tear-down: the only runtime import of Baileys' socket. It turns Baileys'
+ * events into ours and adds those that Baileys never sends (a refused upgrade, a stream that can't be decrypted).
+ */
+export type SocketEvent =
+  | { type: 'qr'; text: string; lifetimeMs: number }
+  /** A phone has scanned; the creds are about to be saved, and WhatsApp will ask for a new connection. */
+  | { type: 'new_login' }
+  | { type: 'open'; phone: string | undefined }
+  | { type: 'closed'; cause: CloseCause }
+  /** Anything at all came over the line. */
+  | { type: 'frame' }
+  | { type: 'creds_changed' }
+  /** Messages of others that could be read. */
+  | { type: 'messages'; count: number }
+
+export interface SocketOptions {
+  auth: AuthenticationState
+  /** Instead of WhatsApp's own. */
+  url: string | null
+  /** Client version to announce; Baileys' own when null. */
+  version: [number, number, number] | null
+  log: BaileysLog
+  clock: Clock
+  onEvent: (event: SocketEvent) => void
+}
+
+export interface OpenSocket {
+  /** Asks the server for any answer; the answer shows as a frame. Never rejects. */
+  probe(): void
+  /** Closes for good: no event comes after it was called. Takes at most TEAR_DOWN_DEADLINE_MS. */
+  tearDown(): Promise<void>
+}
+
+/** WhatsApp's first QR code lives a minute, the following ones 20 s (Baileys: qrTimeout). */
+const FIRST_QR_MS = 60_000
+const NEXT_QR_MS = 20_000
+/** Baileys waits up to 30 s for the other side's close frame; ours to wait is what a healthy server needs. */
+const TEAR_DOWN_DEADLINE_MS = 1000
+/** WebMessageInfo.StubType.CIPHERTEXT: a message that could not be decrypted (yet). */
+const STUB_CIPHERTEXT = 2
+
+/** Trusts another certificate root than WhatsApp's: a simulator's. For the whole process, before the first socket. */
+export function trustNoiseRoot(keyHex: string): void {
+  WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(keyHex, 'hex')
+}
+
+export function openSocket(options: SocketOptions): OpenSocket {
+  const { onEvent, clock } = options
+  let done = false
+  let qrCount = 0
+  const emit = (event: SocketEvent): void => {
+    if (!done) onEvent(event)
+  }
+  const close = (cause: CloseCause): void => {
+    emit({ type: 'closed', cause })
+  }
+
+  const socket = makeWASocket({
+    auth: options.auth,
+    logger: options.log,
+    browser: Browsers.ubuntu('Chrome'),
+    ...(options.url === null ? {} : { waWebSocketUrl: options.url }),
+    ...(options.version === null ? {} : { version: options.version }),
+    connectTimeoutMs: 20_000,
+    // A dead peer is noticed after one to two of these plus 5 s.
+    keepAliveIntervalMs: 20_000,
+    // Bounds what an unanswered query can hold up: an opening connection waits for three of them.
+    defaultQueryTimeoutMs: 20_000,
+    // The phone's whole history is nobody's need here, and 100 MB of memory at the first pairing.
+    syncFullHistory: false,
+    // The phone keeps its notifications while this device is connected.
+    markOnlineOnConnect: false,
+    // A store that refuses a write has failed for good (worker/session): trying again for 30 s would only hide it.
+    transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
+  })
+
+  socket.ev.on('creds.update', () => emit({ type: 'creds_changed' }))
+  socket.ev.on('connection.update', (update) => {
+    if (update.qr !== undefined) {
+      emit({ type: 'qr', text: update.qr, lifetimeMs: qrCount++ === 0 ? FIRST_QR_MS : NEXT_QR_MS })
+    }
+    if (update.isNewLogin) emit({ type: 'new_login' })
+    if (update.connection === 'open') emit({ type: 'open', phone: phoneOfJid(socket.user?.id ?? '') })
+    if (update.connection === 'close') close(causeOf(update.lastDisconnect?.error))
+  })
+  socket.ev.on('messages.upsert', ({ messages }) => {
+    const count = messages.filter((m) => m.key.fromMe !== true && Number(m.messageStubType) !== STUB_CIPHERTEXT).length
+    if (count > 0) emit({ type: 'messages', count })
+  })
+  socket.ws.on('frame', () => emit({ type: 'frame' }))
+  // Baileys listens to this event and does nothing, which keeps `ws` from failing: without us, no event ever comes.
+  socket.ws.on('unexpected-response', (_request: unknown, response: { statusCode?: number; destroy?: () => void }) => {
+    response.destroy?.()
+    close({ from: 'upgrade', code: response.statusCode ?? null })
+  })
+
+  return {
+    probe() {
+      socket.query({ tag: 'iq', attrs: { to: 's.whatsapp.net', type: 'get', xmlns: 'w:p' } }).catch(() => {
+        // No answer is what the caller finds out by itself: no frame came.
+      })
+    },
+    async tearDown() {
+      done = true
+      const ended = Promise.resolve(socket.end(undefined)).catch(() => undefined)
+      if ((await withDeadline(ended, TEAR_DOWN_DEADLINE_MS, clock)) === LATE) terminate(socket)
+    },
+  }
+}
+
+/** Whether a rejection that nobody handled means that the stream is lost: a frame that failed its authentication tag. */
+export function isStreamCorruption(reason: unknown): boolean {
+  return reason instanceof Error && /unable to authenticate data/i.test(reason.message)
+}
+
+/** Cuts the line without asking the other side. */
+function terminate(socket: WASocket): void {
+  const raw = (socket.ws as unknown as { socket?: { terminate?: () => void } | null }).socket
+  raw?.terminate?.()
+}
+
+/** Baileys wraps every end in a Boom; what kind of end it was stands in the text alone. */
+function causeOf(error: Error | undefined): CloseCause {
+  const boom = error as (Error & { output?: { statusCode?: unknown } }) | undefined
+  const status = boom?.output?.statusCode
+  const code = typeof status === 'number' && Number.isInteger(status) ? status : null
+  const message = error?.message ?? ''
+  if (message === 'QR refs attempts ended') return { from: 'qr_expired', code }
+  if (message === 'Connection Failure') return { from: 'login', code }
+  if (message.startsWith('Stream Errored')) return { from: 'stream', code }
+  return { from: 'transport', code }
+}
