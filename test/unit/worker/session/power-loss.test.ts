@@ -10,7 +10,7 @@ import { SimulatedDisk, type DiskTree } from './fixtures/disk.ts'
 import { batchOf, readCount, verify } from './fixtures/model.ts'
 import { Random } from './fixtures/random.ts'
 
-const ROUNDS = Number(process.env.POWER_LOSS_ROUNDS ?? 400)
+const ROUNDS = Number(process.env.POWER_LOSS_ROUNDS ?? 300)
 const SEED = Number(process.env.POWER_LOSS_SEED ?? 1)
 const LIVES = 3
 const DIR = '/sessions/account'
