@@ -27,6 +27,8 @@ const GCM_IV_BYTES = 12
 const GCM_TAG_BYTES = 16
 const KEY_BYTES = 32
 const FINISH_TIMEOUT_MS = 20_000
+/** Why a pairing ends that its client has left. */
+export const CLIENT_GONE = 'the client went away in the middle of the pairing'
 
 const deriveBytes = promisify(pbkdf2)
 
@@ -72,6 +74,7 @@ export async function agreeOnSecret(candidate: Candidate, phoneIdentity: KeyPair
   const clientEphemeral = await unwrapKey(request.wrappedKey, typed)
   const ephemeral = makeKeyPair()
   const wrapped = await wrapKey(ephemeral.publicKey, typed)
+  if (candidate.connection.state === 'closed') throw new SimulatorError('pairing_failed', CLIENT_GONE)
   const bundle = await askForFinish(candidate, request, wrapped, phoneIdentity.publicKey)
 
   const shared = sharedSecret(ephemeral.privateKey, clientEphemeral)

@@ -5,7 +5,7 @@ import { isCountersigned, signDeviceIdentity } from './device-identity.ts'
 import { SimulatorError } from './errors.ts'
 import { strike } from './fault-actions.ts'
 import { makeMessageId } from './message-id.ts'
-import type { PairingCodeRequest } from './pairing-code.ts'
+import { CLIENT_GONE, type PairingCodeRequest } from './pairing-code.ts'
 import { lidJid, pnJid, type Companion, type Phone } from './phone.ts'
 import { bytesOf, childNamed, iqResult, stanza, unixSeconds } from './stanza.ts'
 import type { World } from './world.ts'
@@ -95,7 +95,7 @@ export class Registrations {
   closed(connectionId: number): void {
     const candidate = this.#candidates.get(connectionId)
     this.#candidates.delete(connectionId)
-    const gone = new SimulatorError('pairing_failed', 'the client went away in the middle of the pairing')
+    const gone = new SimulatorError('pairing_failed', CLIENT_GONE)
     candidate?.awaited?.reject(gone)
     candidate?.codeRequest?.awaitedFinish?.reject(gone)
   }
@@ -131,6 +131,7 @@ export class Registrations {
    * Resolves once the signature was verified. Throws `pairing_failed`.
    */
   async link(candidate: Candidate, phone: Phone, advSecret: Buffer): Promise<LinkedDevice> {
+    if (candidate.connection.state === 'closed') throw new SimulatorError('pairing_failed', CLIENT_GONE)
     if (candidate.awaited) throw new SimulatorError('pairing_failed', 'this device is being linked already')
     const { device, connection } = candidate
     const world = this.#world

@@ -23,19 +23,24 @@ export interface TestScope {
   teardown(work: () => unknown): unknown
 }
 
+/** Odd values, to tell Baileys' timers by. */
+const CONNECT_TIMEOUT_MS = 20_001
+const QUERY_TIMEOUT_MS = 5_001
 /** Baileys races each prekey upload against a timer of this long, and never clears it. */
-const BAILEYS_UPLOAD_TIMEOUT_MS = 30_000
+const UPLOAD_TIMEOUT_MS = 30_000
+/** Timers that Baileys leaves behind when a socket ends while it waits for something. */
+const LEFT_BEHIND_MS = new Set([CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS, UPLOAD_TIMEOUT_MS])
 
 /**
- * Two things that Baileys does to its host: libsignal prints sessions, private keys included, and the timer of each prekey upload
- * keeps the process alive for half a minute. Call once, before the first client.
+ * Two things that Baileys does to its host: libsignal prints sessions, private keys included, and timers that are left behind
+ * keep the process alive for up to half a minute. Call once, before the first client.
  */
 export function tameBaileys(): void {
   for (const level of ['log', 'info', 'warn', 'error'] as const) console[level] = () => undefined
   const { setTimeout: original } = globalThis
   const patched = (callback: (...args: unknown[]) => void, delayMs?: number, ...args: unknown[]): NodeJS.Timeout => {
     const timer = original(callback, delayMs, ...args)
-    return delayMs === BAILEYS_UPLOAD_TIMEOUT_MS ? timer.unref() : timer
+    return delayMs !== undefined && LEFT_BEHIND_MS.has(delayMs) ? timer.unref() : timer
   }
   globalThis.setTimeout = Object.assign(patched, original)
 }
@@ -87,9 +92,8 @@ export class BaileysClient {
       waWebSocketUrl: this.url,
       logger: pino({ level: 'silent' }),
       syncFullHistory: false,
-      connectTimeoutMs: 20_000,
-      // A query that was under way when its socket ended keeps the process alive for as long.
-      defaultQueryTimeoutMs: 5_000,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      defaultQueryTimeoutMs: QUERY_TIMEOUT_MS,
       retryRequestDelayMs: 10,
       // By default a write that fails, as after the end of a test, is repeated for half a minute.
       transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 1 },
