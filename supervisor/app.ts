@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import { writeFileAtomic } from '../shared/atomic-file.ts'
 import type { Clock } from '../shared/clock.ts'
-import { AppError, errnoOf, messageOf } from '../shared/errors.ts'
+import { messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
 import { findSessions } from './accounts/discover.ts'
@@ -19,9 +16,11 @@ import { watchBoot } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { Auth } from './http/auth.ts'
+import { listen } from './http/listen.ts'
 import { buildServer } from './http/server.ts'
 import { QrRenderer } from './qr/qr-renderer.ts'
-import { probeStorage, StorageMonitor } from './storage/probe.ts'
+import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
+import { StorageMonitor } from './storage/probe.ts'
 import { lockSessions } from './storage/sessions-lock.ts'
 
 /** Builds the supervisor from its parts. `main.ts` and tests construct it alike; nothing happens before `start()`. */
@@ -93,7 +92,8 @@ export class App {
    */
   async start(): Promise<StartedApp> {
     const { config, clock, log } = this.#options
-    await prepareSessionsPath(config)
+    const storage = await prepareSessionsPath(config)
+    if (storage.problem !== null) log.error({ event: 'storage.full', path: config.sessionsPath }, storage.problem)
     this.#lock = await lockSessions(config.sessionsPath)
     if (config.sessionsPathFrom === 'default') {
       log.warn(
@@ -103,7 +103,7 @@ export class App {
     }
     const token = await adminToken(config)
     const auth = new Auth(token.value, () => clock.nowMs())
-    this.#storage = new StorageMonitor(config.sessionsPath, await probeStorage(config.sessionsPath), clock, log)
+    this.#storage = new StorageMonitor(config.sessionsPath, storage, clock, log)
     this.#storage.start()
     this.#qr = new QrRenderer()
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
@@ -249,69 +249,6 @@ export class App {
         `Boot sequence complete: ${connected}/${total} accounts connected`,
       )
     })
-  }
-}
-
-async function prepareSessionsPath(config: Config): Promise<void> {
-  const { sessionsPath, volumePath } = config
-  const fail = (what: string): never => {
-    throw new AppError('bad_config', what)
-  }
-  if (volumePath !== undefined) {
-    const volume = await stat(volumePath).catch(() => undefined)
-    if (!volume?.isDirectory()) {
-      fail(`HETZNER_SESSIONS_PATH is "${volumePath}", which is not a directory: is the volume mounted?`)
-    }
-  }
-  try {
-    await mkdir(sessionsPath, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    fail(
-      `The sessions' directory ${sessionsPath} could not be made (${errnoOf(error) ?? messageOf(error)}): set SESSIONS_PATH to one that this user can write.`,
-    )
-  }
-  const storage = await probeStorage(sessionsPath)
-  if (storage.problem !== null)
-    fail(`The sessions can not be kept: ${storage.problem}. Set SESSIONS_PATH, or mend the disk.`)
-}
-
-/** ADMIN_TOKEN, else the token of an earlier start, else a new one, kept 0600 beside the sessions. */
-async function adminToken(config: Config): Promise<{ value: string; madeAt: string | undefined }> {
-  if (config.adminToken !== undefined) return { value: config.adminToken, madeAt: undefined }
-  const path = join(config.sessionsPath, 'admin-token')
-  let kept: string | undefined
-  try {
-    kept = (await readFile(path, 'utf8')).trim()
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') {
-      throw new AppError(
-        'bad_config',
-        `${path} can not be read (${errnoOf(error) ?? messageOf(error)}): mend it, or set ADMIN_TOKEN.`,
-      )
-    }
-  }
-  if (kept !== undefined && kept.length > 0) return { value: kept, madeAt: undefined }
-  const value = randomBytes(32).toString('hex')
-  await writeFileAtomic(path, `${value}\n`)
-  return { value, madeAt: path }
-}
-
-async function listen(http: FastifyInstance, config: Config): Promise<void> {
-  try {
-    await http.listen({ port: config.port, host: config.host })
-  } catch (error) {
-    const where = `PORT ${config.port} on ${config.host}`
-    switch (errnoOf(error)) {
-      case 'EADDRINUSE':
-        throw new AppError('unavailable', `${where} is taken by another program: stop it, or set PORT to a free one.`)
-      case 'EACCES':
-        throw new AppError('bad_config', `${where} is not allowed for this user: use a port from 1024 up.`)
-      case 'EADDRNOTAVAIL':
-      case 'ENOTFOUND':
-        throw new AppError('bad_config', `HOST "${config.host}" is no address of this machine.`)
-      default:
-        throw error
-    }
   }
 }
 

@@ -22,6 +22,9 @@ export const AccountRecord = Type.Object({
 })
 export type AccountRecord = Static<typeof AccountRecord>
 
+/** Beside the sessions. */
+export const ACCOUNTS_FILE = 'accounts.json'
+
 const AccountsFile = Compile(Type.Object({ version: Type.Literal(1), accounts: Type.Array(AccountRecord) }))
 
 export interface LoadedAccounts {
@@ -38,7 +41,7 @@ export class AccountStore {
 
   /** @param records the accounts as they are when a save begins */
   constructor(sessionsPath: string, records: () => readonly AccountRecord[]) {
-    this.#path = join(sessionsPath, 'accounts.json')
+    this.#path = join(sessionsPath, ACCOUNTS_FILE)
     this.#records = records
   }
 

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../shared/clock.ts'
 import { AppError, errnoOf, messageOf } from '../../shared/errors.ts'
 import type { FromWorker, StartMessage } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
+import { applyMessage } from '../accounts/apply-message.ts'
 import { newAccount, type Account, type Registry } from '../accounts/registry.ts'
 import type { AccountRecord, AccountStore } from '../accounts/store.ts'
 import {
@@ -319,60 +320,33 @@ export class Fleet {
 
   #onMessage(accountId: string, generation: number, message: FromWorker): void {
     const { clock, registry } = this.#options
-    if (registry.get(accountId)?.child.generation !== generation) return
-    const nowMs = clock.nowMs()
+    const account = registry.get(accountId)
+    if (account?.child.generation !== generation) return
+    const change = applyMessage(account, message, clock.nowMs())
+    if (Object.keys(change).length > 0) registry.put({ ...account, ...change })
     switch (message.type) {
       case 'ready':
-        return this.#dispatch(accountId, { type: 'ready', generation })
       case 'heartbeat':
-        this.#dispatch(accountId, { type: 'heartbeat', generation })
-        return this.#change(accountId, ({ process }) =>
-          process === null
-            ? {}
-            : { process: { ...process, rssBytes: message.rssBytes, loopDelayMs: message.loopDelayMs } },
-        )
+        return this.#dispatch(accountId, { type: message.type, generation })
       case 'permit_request':
         return this.#gate.request(accountId)
       case 'permit_result':
         return this.#gate.settle(accountId, message.result)
-      case 'connection': {
-        const { status, reason, code, attempt, nextTryAtMs } = message
-        const report = { status, reason, code, attempt, nextTryAtMs }
-        return this.#change(accountId, (account) => ({
-          connection: report,
-          fault: null,
-          lastEventAtMs: nowMs,
-          reconnectCount: account.reconnectCount + (report.status === 'connected' && account.hasConnected ? 1 : 0),
-          hasConnected: account.hasConnected || report.status === 'connected',
-        }))
-      }
-      case 'qr': {
-        const { text, expiresAtMs } = message
-        const qr = text === null || expiresAtMs === null ? null : { text, expiresAtMs }
-        return this.#change(accountId, () => ({ qr, lastEventAtMs: nowMs }))
-      }
       case 'identity':
-        return this.#onIdentity(accountId, message.phone)
-      case 'messages':
-        return this.#change(accountId, () => ({ lastMessageAtMs: message.atMs, lastEventAtMs: nowMs }))
-      case 'fault':
-        return this.#change(accountId, () => ({ fault: { reason: message.reason, message: message.message } }))
+        // Its phone was not known before: worth keeping, and nothing is lost if it can't be now.
+        if (account.record.phone === null) void this.#save().catch(() => undefined)
+        return
       case 'stopped':
         this.#flushed.add(accountId)
+        return
+      case 'connection':
+      case 'qr':
+      case 'messages':
+      case 'fault':
         return
       default:
         return message satisfies never
     }
-  }
-
-  #onIdentity(accountId: string, phone: string): void {
-    const account = this.#options.registry.get(accountId)
-    if (account === undefined) return
-    this.#change(accountId, () => ({ linkedPhone: phone }))
-    if (account.record.phone !== null) return
-    // A session that was found without a record now says whose it is.
-    this.#change(accountId, ({ record }) => ({ record: { ...record, phone } }))
-    void this.#save().catch(() => undefined)
   }
 
   #onEnd(accountId: string, generation: number, end: ProcessEnd): void {

@@ -12,7 +12,11 @@ export interface StorageState {
   writable: boolean
   /** Why it is not writable, for a person; null when it is. */
   problem: string | null
+  /** The problem is that there is no room: it may pass by itself. */
+  full: boolean
 }
+
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT'])
 
 const PROBE_FILE = '.storage-probe'
 const INTERVAL_MS = 30_000
@@ -23,10 +27,9 @@ const DEADLINE_MS = 10_000
 export async function probeStorage(path: string): Promise<StorageState> {
   const file = join(path, PROBE_FILE)
   try {
-    if (!(await stat(path)).isDirectory())
-      return { exists: true, writable: false, problem: `${path} is not a directory` }
+    if (!(await stat(path)).isDirectory()) return broken(true, `${path} is not a directory`)
   } catch (error) {
-    return { exists: errnoOf(error) !== 'ENOENT', writable: false, problem: explain(error, path) }
+    return broken(errnoOf(error) !== 'ENOENT', explain(error, path))
   }
   try {
     const written = randomBytes(16)
@@ -39,11 +42,15 @@ export async function probeStorage(path: string): Promise<StorageState> {
     }
     const read = await readFile(file)
     await unlink(file)
-    if (read.equals(written)) return { exists: true, writable: true, problem: null }
-    return { exists: true, writable: false, problem: `${path} returned other bytes than were written` }
+    if (read.equals(written)) return { exists: true, writable: true, problem: null, full: false }
+    return broken(true, `${path} returned other bytes than were written`)
   } catch (error) {
-    return { exists: true, writable: false, problem: explain(error, path) }
+    return broken(true, explain(error, path), NO_ROOM.has(errnoOf(error) ?? ''))
   }
+}
+
+function broken(exists: boolean, problem: string, full = false): StorageState {
+  return { exists, writable: false, problem, full }
 }
 
 function explain(error: unknown, path: string): string {
@@ -97,7 +104,7 @@ export class StorageMonitor {
     const probe = probeStorage(this.#path)
     const result = await withDeadline(probe, DEADLINE_MS, this.#clock)
     if (result === LATE) {
-      this.#become({ exists: true, writable: false, problem: `the disk of ${this.#path} does not answer` })
+      this.#become(broken(true, `the disk of ${this.#path} does not answer`))
       // One look at a time: a disk that hangs would otherwise collect them.
       this.#become(await probe)
     } else {

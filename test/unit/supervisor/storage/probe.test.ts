@@ -6,7 +6,7 @@ import { probeStorage, StorageMonitor } from '../../../../supervisor/storage/pro
 import { captureLog } from '../../../fixtures/log-lines.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 
-const GOOD: StorageState = { exists: true, writable: true, problem: null }
+const GOOD: StorageState = { exists: true, writable: true, problem: null, full: false }
 
 t.test('a directory that takes writes, and is as it was afterwards', async (t) => {
   const dir = t.testdir({ a: 'x' })
@@ -28,12 +28,12 @@ t.test('a directory that is not there', async (t) => {
 t.test('a file in its place, or on the way to it', async (t) => {
   const path = join(t.testdir({ file: 'x' }), 'file')
   t.strictSame(await probeStorage(path), { exists: true, writable: false, problem: `${path} is not a directory` })
-  t.match(await probeStorage(join(path, 'below')), { writable: false, problem: 'ENOTDIR' })
+  t.match(await probeStorage(join(path, 'below')), { writable: false, problem: 'ENOTDIR', full: false })
 })
 
 t.test('a write that fails is said in words', async (t) => {
   const dir = t.testdir({ '.storage-probe': {} })
-  t.match(await probeStorage(dir), { exists: true, writable: false, problem: 'EISDIR' })
+  t.match(await probeStorage(dir), { exists: true, writable: false, problem: 'EISDIR', full: false })
 })
 
 t.test('a file system without a place for writing', async (t) => {

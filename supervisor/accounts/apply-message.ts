@@ -1,0 +1,49 @@
+import type { FromWorker } from '../../shared/ipc.ts'
+import type { Account } from './registry.ts'
+
+/**
+ * What a worker's message changes about its account, as data. What it makes the fleet do (permits, heartbeats of the
+ * lifecycle, saving a phone that was not known) is the fleet's.
+ * @param nowMs epoch ms
+ */
+export function applyMessage(account: Account, message: FromWorker, nowMs: number): Partial<Account> {
+  switch (message.type) {
+    case 'heartbeat': {
+      if (account.process === null) return {}
+      const { rssBytes, loopDelayMs } = message
+      return { process: { ...account.process, rssBytes, loopDelayMs } }
+    }
+    case 'connection': {
+      const { status, reason, code, attempt, nextTryAtMs } = message
+      const connected = status === 'connected'
+      return {
+        connection: { status, reason, code, attempt, nextTryAtMs },
+        fault: null,
+        lastEventAtMs: nowMs,
+        reconnectCount: account.reconnectCount + (connected && account.hasConnected ? 1 : 0),
+        hasConnected: account.hasConnected || connected,
+      }
+    }
+    case 'qr': {
+      const { text, expiresAtMs } = message
+      const qr = text === null || expiresAtMs === null ? null : { text, expiresAtMs }
+      return { qr, lastEventAtMs: nowMs }
+    }
+    case 'identity': {
+      const { record } = account
+      // A session that was found without a record says whose it is.
+      return { linkedPhone: message.phone, record: { ...record, phone: record.phone ?? message.phone } }
+    }
+    case 'messages':
+      return { lastMessageAtMs: message.atMs, lastEventAtMs: nowMs }
+    case 'fault':
+      return { fault: { reason: message.reason, message: message.message } }
+    case 'ready':
+    case 'permit_request':
+    case 'permit_result':
+    case 'stopped':
+      return {}
+    default:
+      return message satisfies never
+  }
+}
