@@ -93,7 +93,8 @@ export class Fleet {
     try {
       await this.#save()
     } catch (error) {
-      registry.delete(record.accountId)
+      // Unless somebody asked for the same account meanwhile and its worker runs: then it stays, and the next save has it.
+      if (registry.get(record.accountId)?.child.state.name === 'absent') registry.delete(record.accountId)
       throw error
     }
     log.info({ event: 'account.added', accountId: record.accountId }, 'Account')
@@ -293,6 +294,7 @@ export class Fleet {
     this.#flushed.delete(accountId)
     const process = forkWorker(
       worker,
+      accountId,
       (message) => this.#onMessage(accountId, generation, message),
       (end) => this.#onEnd(accountId, generation, end),
     )

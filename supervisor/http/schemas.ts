@@ -22,7 +22,7 @@ export const AccountParams = Type.Object({ accountId: Type.String({ maxLength: 2
 
 export const AddAccountBody = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 100 }),
+    name: Type.String({ minLength: 1, maxLength: 100, pattern: '\\S' }),
     phone: Type.String({ minLength: 1, maxLength: 40, description: 'E.164 in any usual form: +40 712 345 678' }),
   },
   { additionalProperties: false },

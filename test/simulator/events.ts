@@ -93,7 +93,7 @@ export const EVENT_TYPES = Object.keys({
 } satisfies Record<EventType, true>) as EventType[]
 
 export interface WaitOptions {
-  /** Milliseconds until the wait rejects with `wait_timeout`; 10,000 when absent. */
+  /** Milliseconds until the wait rejects with `wait_timeout`; 20,000 when absent. */
   readonly timeoutMs?: number
   /** Only events of this number. */
   readonly phone?: string
@@ -102,7 +102,7 @@ export interface WaitOptions {
 }
 
 const EVENTS_KEPT = 5_000
-const DEFAULT_TIMEOUT_MS = 10_000
+const DEFAULT_TIMEOUT_MS = 20_000
 const SHOWN_ON_TIMEOUT = 25
 
 /** The record of what happened, newest last, and the way to wait for something to happen. */

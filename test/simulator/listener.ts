@@ -88,6 +88,8 @@ export class Listener {
         refuse(socket, answer.status)
         return
       case 'ignore':
+        // Reads on, to notice when the client gives up.
+        socket.on('end', () => socket.destroy()).resume()
         return
       default:
         answer satisfies never

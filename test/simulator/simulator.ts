@@ -227,6 +227,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     close() {
       closing ??= (async () => {
         await listener.close()
+        await service.close()
         events.close()
         await store.close(directory.all())
       })()

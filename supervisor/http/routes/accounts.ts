@@ -13,7 +13,7 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       '/api/whatsapp/add-account',
       { schema: { body: AddAccountBody, response: { 200: AddedAccount } } },
       async (request) => {
-        const account = await addAccount(request.body.name.trim() || request.body.name, request.body.phone, deps)
+        const account = await addAccount(request.body.name.trim(), request.body.phone, deps)
         const { status, reason } = registry.statusOf(account)
         const living = account.qr !== null && account.qr.expiresAtMs > clock.nowMs() ? account.qr.text : null
         const { accountId, name, phone } = account.record

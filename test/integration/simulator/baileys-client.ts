@@ -15,7 +15,8 @@ import makeWASocket, {
 import { pino } from 'pino'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../simulator/simulator.ts'
 
-const WAIT_MS = 15_000
+/** Long, for a machine that is busy with other tests; nothing waits for it to pass. */
+const WAIT_MS = 40_000
 
 /** What of a tap test is needed here. */
 export interface TestScope {
@@ -86,8 +87,9 @@ export class BaileysClient {
       waWebSocketUrl: this.url,
       logger: pino({ level: 'silent' }),
       syncFullHistory: false,
-      connectTimeoutMs: 3_000,
-      defaultQueryTimeoutMs: 3_000,
+      connectTimeoutMs: 20_000,
+      // A query that was under way when its socket ended keeps the process alive for as long.
+      defaultQueryTimeoutMs: 5_000,
       retryRequestDelayMs: 10,
       // By default a write that fails, as after the end of a test, is repeated for half a minute.
       transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 1 },
@@ -187,7 +189,7 @@ export class BaileysClient {
     const linked = await simulator.scanQr(await this.qr(), phone)
     const code = await this.closed()
     if (code !== 515) throw new Error(`closed with ${code} after pairing, wanted 515`)
-    const synced = simulator.waitFor('queue.emptied', { phone: linked.phone })
+    const synced = simulator.waitFor('queue.emptied', { phone: linked.phone, timeoutMs: WAIT_MS })
     await this.reconnect()
     await synced
     return linked

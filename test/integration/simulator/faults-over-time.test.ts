@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
 import tap from 'tap'
 import type { Fault } from '../../simulator/faults.ts'
 import type { Simulator } from '../../simulator/simulator.ts'
@@ -13,6 +14,7 @@ import { clientFor, simulatorFor, tameBaileys, type TestScope } from './baileys-
 tameBaileys()
 
 const FIXTURE = join(import.meta.dirname, 'fixtures', 'client-program.js')
+const TRUST_ROOT = pathToFileURL(join(import.meta.dirname, '..', '..', 'simulator', 'trust-root.js')).href
 const CONFIG = { keepAliveIntervalMs: 300, connectTimeoutMs: 15_000, defaultQueryTimeoutMs: 1_500 }
 
 const [SILENT, NO_SUCCESS, NO_PINGS, NO_KEYS, FROZEN, CORRUPT, UNPARSABLE] = [
@@ -90,7 +92,11 @@ async function rejectsUnawaited(
   const client = clientFor(t, simulator, CONFIG, phone)
   await client.pair(simulator, phone)
   await client.stop()
-  const child = fork(FIXTURE, [simulator.url, client.directory, simulator.noiseRootKey], { silent: true })
+  const child = fork(FIXTURE, [simulator.url, client.directory], {
+    silent: true,
+    execArgv: ['--import', TRUST_ROOT],
+    env: { SIMULATOR_ROOT_KEY: simulator.noiseRootKey },
+  })
   t.teardown(() => child.kill('SIGKILL'))
   const exited = once(child, 'exit')
   const lines: string[] = []
@@ -101,5 +107,5 @@ async function rejectsUnawaited(
     if (line === 'rejection' && kind === 'unparsable_node') simulator.inject({ kind: 'drop', phone })
   }
   await exited
-  t.strictSame(lines, expected, kind)
+  t.strictSame(lines, [`trusts ${simulator.noiseRootKey}`, ...expected], kind)
 }

@@ -44,6 +44,18 @@ await t.test('a second login with the same creds replaces the first', async (t) 
   )
 })
 
+await t.test('a frozen connection gives way to a new login', async (t) => {
+  const simulator = await simulatorFor(t)
+  const first = clientFor(t, simulator)
+  await first.pair(simulator, ACCOUNT)
+  simulator.inject({ kind: 'freeze', phone: ACCOUNT })
+  const second = new BaileysClient(simulator.url, first.directory)
+  t.teardown(() => second.stop())
+  await second.reconnect()
+  t.equal(await first.closed(), 428)
+  t.equal(simulator.connections().length, 1)
+})
+
 await t.test('a device that its phone removed is out, now and later', async (t) => {
   const simulator = await simulatorFor(t)
   const client = clientFor(t, simulator)
@@ -152,24 +164,4 @@ await t.test('refuses to start on what is no state, or on a port that is taken',
   const { port } = await simulatorFor(t)
   await t.rejects(startSimulator({ port }), { code: 'cannot_start', message: new RegExp(`:${port} .*EADDRINUSE`) })
   await t.rejects(startSimulator({ port: 70_000 }), { code: 'bad_request', message: /port is 70000/ })
-})
-
-await t.test('thirty clients at once', async (t) => {
-  const simulator = await simulatorFor(t)
-  const numbers = Array.from({ length: 30 }, (_, index) => `407123450${String(index).padStart(2, '0')}`)
-  await Promise.all(
-    numbers.map(async (number) => {
-      const client = clientFor(t, simulator, { connectTimeoutMs: 20_000, defaultQueryTimeoutMs: 20_000 }, number)
-      await client.pair(simulator, number)
-      const { id } = await simulator.sendText({ to: number, from: CONTACT, text: `for ${number}` })
-      t.equal(textOf(await client.message(id)), `for ${number}`)
-      const sent = await client.socket.sendMessage(CONTACT_JID, { text: `from ${number}` })
-      await client.status(sent?.key.id ?? '', 3)
-    }),
-  )
-  t.equal(simulator.connections().filter(({ state }) => state === 'online').length, 30)
-  t.strictSame(
-    numbers.map((number) => simulator.sentBy(number).map(({ text }) => text)),
-    numbers.map((number) => [`from ${number}`]),
-  )
 })

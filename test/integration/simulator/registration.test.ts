@@ -74,6 +74,20 @@ await t.test('pairs by code, after a wrong one', async (t) => {
   t.match(simulator.connections(), [{ phone: ACCOUNT, state: 'online' }])
 })
 
+await t.test('a code that is typed for a client that goes away fails', async (t) => {
+  const simulator = await simulatorFor(t)
+  const client = clientFor(t, simulator)
+  await client.connect()
+  await client.qr()
+  const requested = simulator.waitFor('pairing_code.requested')
+  await client.socket.requestPairingCode(ACCOUNT, CODE)
+  await requested
+  simulator.inject({ kind: 'silence', during: 'registering' })
+  const entered = t.rejects(simulator.enterPairingCode(ACCOUNT, CODE), { code: 'pairing_failed' })
+  simulator.dropAll()
+  await entered
+})
+
 await t.test('tells who is on WhatsApp', async (t) => {
   const simulator = await simulatorFor(t, { notOnWhatsApp: ['40700000000'] })
   const client = clientFor(t, simulator)
