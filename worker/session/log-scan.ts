@@ -110,6 +110,18 @@ export async function scanLog(file: SessionFile, name: string): Promise<LogConte
   }
 }
 
+/** Throws session_damaged when the log ends below the acknowledgement mark: see ack-mark.ts. */
+export function refuseBelowMark(contents: LogContents, path: string, acknowledged: number | undefined): void {
+  if (acknowledged === undefined || contents.sequence >= acknowledged) return
+  const { endBytes, sequence, tornBytes } = contents
+  const what = tornBytes > 0 ? `is followed by ${tornBytes} bytes that are no valid record` : 'is where the file ends'
+  throw damagedError(
+    path,
+    `record ${sequence}, up to byte ${endBytes}, ${what}; record ${acknowledged} was acknowledged (session.ack says so; without that file the older state would be accepted)`,
+    { offset: endBytes, sequence, acknowledged },
+  )
+}
+
 function readHeader(bytes: Buffer, name: string): LogHeader {
   const reading = decodeHeader(bytes)
   switch (reading.kind) {

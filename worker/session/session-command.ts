@@ -80,10 +80,7 @@ async function exportTo({ accountId, dir, rest, print }: Request): Promise<void>
   }
 }
 
-export function resolveSessionsPath(
-  flag: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): string {
+function resolveSessionsPath(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
   const fromVolume = env.HETZNER_SESSIONS_PATH ? join(env.HETZNER_SESSIONS_PATH, 'baileys_auth') : undefined
   const path = flag ?? (env.SESSIONS_PATH || fromVolume || '.baileys_auth')
   return isAbsolute(path) ? path : resolve(path)

@@ -3,11 +3,10 @@ import { readAck } from './ack-mark.ts'
 import { crc32 } from './crc32.ts'
 import { LOG_NAME } from './log-file.ts'
 import type { LogEntry } from './log-record.ts'
-import { scanLog, type LogContents } from './log-scan.ts'
+import { refuseBelowMark, scanLog, type LogContents } from './log-scan.ts'
 import { damagedError, isAbsent, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
 import { nodeFs, readFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 import { CREDS_KEY, splitLogKey } from './session-key.ts'
-import { refuseBelowMark } from './session-log.ts'
 
 /** A session on the disk, opened for reading alone: nothing is repaired, made or locked. */
 export interface StoredSession {

@@ -40,7 +40,7 @@ t.test(`no acknowledged key is lost in ${KILLS} kills of ${PLACES} sessions (see
   const identities = new Map<string, string>()
   let batches = 0
   for (let number = 0; number < KILLS; number++) {
-    const acknowledged = await writeAndKill('plain', dirs, random.between(1, random.pick([3, 100, 800])))
+    const acknowledged = await writeAndKill('plain', dirs, random.between(1, random.pick([3, 60, 400])))
     for (const [place, dir] of dirs.entries()) {
       const lock = await lockSession({ dir, waitMs: 0 })
       const credsPath = join(dir, 'creds.json')

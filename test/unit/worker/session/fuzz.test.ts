@@ -4,10 +4,9 @@
  */
 import t from 'tap'
 import { encodeHeader, encodeRecord, HEADER_BYTES, type LogEntry } from '../../../../worker/session/log-record.ts'
-import { scanLog, type LogContents } from '../../../../worker/session/log-scan.ts'
+import { refuseBelowMark, scanLog, type LogContents } from '../../../../worker/session/log-scan.ts'
 import { SessionError } from '../../../../shared/session/session-error.ts'
 import type { SessionFile } from '../../../../shared/session/session-fs.ts'
-import { refuseBelowMark } from '../../../../worker/session/session-log.ts'
 import { Random } from './fixtures/random.ts'
 
 const CASES = Number(process.env.FUZZ_CASES ?? 5000)
