@@ -53,6 +53,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler)
   handleErrors(app, deps.log)
+  // Bodies are JSON. Any page of another site can send text/plain without asking the browser for leave.
+  app.removeContentTypeParser('text/plain')
 
   await app.register(helmet, {
     contentSecurityPolicy: {
