@@ -77,7 +77,9 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   await app.register(rateLimit, { global: false })
   app.addHook('onSend', async (request, reply) => {
     // QR codes and states are nothing for any cache.
-    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+    // By the route as well: `/%61pi/...` is the same one.
+    const isApi = request.url.startsWith('/api/') || request.routeOptions.url?.startsWith('/api/') === true
+    if (isApi) reply.header('cache-control', 'no-store')
   })
 
   await app.register(healthRoutes(deps))
