@@ -11,6 +11,7 @@ export const ERRORS = {
   account_not_found: { httpStatus: 404, meaning: 'No account of that id.' },
   too_many_accounts: { httpStatus: 409, meaning: 'MAX_ACCOUNTS is reached.' },
   account_removing: { httpStatus: 409, meaning: 'The account is being removed.' },
+  session_in_use: { httpStatus: 409, meaning: 'Another program holds the session of this account.' },
   payload_too_large: { httpStatus: 413, meaning: 'The body is larger than the route takes.' },
   unsupported_media_type: { httpStatus: 415, meaning: 'The body is not sent as application/json.' },
   too_many_requests: { httpStatus: 429, meaning: 'Too many wrong tokens from this address.' },

@@ -76,7 +76,6 @@ export const FromWorker = Type.Union([
   /** Whose WhatsApp this is, as the session or the login says. */
   Type.Object({ type: Type.Literal('identity'), phone: Type.String() }),
   Type.Object({ type: Type.Literal('messages'), count: Type.Integer(), atMs: Type.Number() }),
-  Type.Object({ type: Type.Literal('session_saved'), revision: Type.Integer() }),
   /** Why the process is about to end by itself, in words for the operator. */
   Type.Object({
     type: Type.Literal('fault'),

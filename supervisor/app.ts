@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../shared/atomic-file.ts'
 import type { Clock } from '../shared/clock.ts'
 import { AppError, errnoOf, messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
+import type { SessionLock } from '../shared/session/session-lock.ts'
 import { findSessions } from './accounts/discover.ts'
 import { Registry } from './accounts/registry.ts'
 import { retireSession } from './accounts/retire-session.ts'
@@ -21,7 +22,7 @@ import { Auth } from './http/auth.ts'
 import { buildServer } from './http/server.ts'
 import { QrRenderer } from './qr/qr-renderer.ts'
 import { probeStorage, StorageMonitor } from './storage/probe.ts'
-import { lockSessions, type SessionsLock } from './storage/sessions-lock.ts'
+import { lockSessions } from './storage/sessions-lock.ts'
 
 /** Builds the supervisor from its parts. `main.ts` and tests construct it alike; nothing happens before `start()`. */
 export interface AppOptions {
@@ -74,7 +75,7 @@ export class App {
   #fleet: Fleet | undefined
   #http: FastifyInstance | undefined
   #storage: StorageMonitor | undefined
-  #lock: SessionsLock | undefined
+  #lock: SessionLock | undefined
   #qr: QrRenderer | undefined
   #unwatch: (() => void) | undefined
   #stopped: Promise<string[]> | undefined

@@ -21,19 +21,28 @@ process.on('uncaughtException', (error) => {
   process.exit(EXIT.crashed.code)
 })
 
-let signals = 0
+/**
+ * Ctrl-C under `npm start` arrives twice within milliseconds, from the terminal and from npm: only a signal that comes
+ * later than this is a person who has lost patience.
+ */
+const SAME_SIGNAL_MS = 1000
+let firstSignalMs: number | undefined
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    signals++
-    if (signals > 1) {
+    const nowMs = systemClock.monotonicMs()
+    if (firstSignalMs === undefined) {
+      firstSignalMs = nowMs
+      log.info({ event: 'shutdown.started', signal }, 'Stopping: every worker flushes')
+      void shutDown()
+    } else if (nowMs - firstSignalMs > SAME_SIGNAL_MS) {
       log.warn({ event: 'shutdown.forced', signal }, 'A second signal: workers are killed now')
       app.killAll()
-      return
     }
-    log.info({ event: 'shutdown.started', signal }, 'Stopping: every worker flushes')
-    void shutDown()
   })
 }
+// Whoever reads the log may go first: the accounts stay up, and what is printed then is lost.
+process.stdout.on('error', () => undefined)
+process.stderr.on('error', () => undefined)
 // A closed terminal is no reason to take the accounts down, and a reload of nothing is nothing.
 process.on('SIGHUP', () => undefined)
 

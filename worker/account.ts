@@ -16,10 +16,10 @@ import {
   type ConnectionEffect,
   type ConnectionEvent,
 } from './core/connection.ts'
-import { SessionError } from './session/session-error.ts'
-import { lockSession, type SessionLock } from './session/session-lock.ts'
+import { SessionError } from '../shared/session/session-error.ts'
+import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
 import { openSession, type Session } from './session/session.ts'
-import { setAside } from './session/set-aside.ts'
+import { setAside } from '../shared/session/set-aside.ts'
 import { createBaileysLog } from './socket/baileys-log.ts'
 import { isStreamCorruption, openSocket, trustNoiseRoot, type OpenSocket, type SocketEvent } from './socket/socket.ts'
 
@@ -40,7 +40,7 @@ export interface AccountOptions {
 }
 
 /** A supervisor that died leaves its workers some seconds to flush; the next supervisor's workers wait for them. */
-const LOCK_WAIT_MS = 15_000
+const LOCK_WAIT_MS = 10_000
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
 const UNDER_WAY_DEADLINE_MS = 3000
 
@@ -121,7 +121,7 @@ export class Account {
       if (this.#session === session) void this.#fail(error)
     })
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
-    if (this.#isLinked()) await session.saveCreds()
+    if (this.#isLinked()) await session.proveWritable()
   }
 
   #isLinked(): boolean {
@@ -268,11 +268,16 @@ export class Account {
 
   async #setAside(reason: Reason): Promise<void> {
     const { start, clock, log } = this.#options
+    const { sessionsPath, accountId } = start
     const session = this.#session
     this.#session = undefined
     await session?.close()
-    const path = await setAside({ dir: this.#dir, sessionsPath: start.sessionsPath, reason, nowMs: clock.nowMs() })
+    const path = await setAside({ sessionsPath, accountId, reason, nowMs: clock.nowMs() })
     log.warn({ event: 'session.set_aside', reason, path }, 'Session')
+    // The lock went with the directory. The new one is locked before the old is given back: nobody gets in between.
+    const old = this.#lock
+    this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
+    await old?.release()
     await this.#openSession()
   }
 

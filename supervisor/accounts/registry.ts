@@ -27,7 +27,6 @@ export interface Account {
   crashCount: number
   /** When the operator last asked for a QR code. */
   pairingAskedAtMs: number | null
-  sessionRevision: number | null
 }
 
 export function newAccount(record: AccountRecord, child: Child): Account {
@@ -45,7 +44,6 @@ export function newAccount(record: AccountRecord, child: Child): Account {
     reconnectCount: 0,
     crashCount: 0,
     pairingAskedAtMs: null,
-    sessionRevision: null,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/clock.ts'
+import type { Clock, Timer } from '../../shared/clock.ts'
 import type { Registry } from '../accounts/registry.ts'
 import type { AccountRecord } from '../accounts/store.ts'
 
@@ -8,12 +8,13 @@ export interface BootResult {
   elapsedMs: number
 }
 
-/** Past the last planned start: an account that has neither connected nor failed by then is no longer booting. */
-const LAST_START_GRACE_MS = 60_000
+/** No account has come to anything for this long: what is left is stuck, and no longer booting. */
+const QUIET_MS = 60_000
 
 /**
- * Calls `onComplete` once, when every account of the boot is connected or has come to what it can come to by itself: a
- * state that waits for a person, a first failure, a removal; at the latest a minute after the last planned start.
+ * Calls `onComplete` once, when every account of the boot is connected or has come to what it can come to by itself (a
+ * state that waits for a person, a first failure, a removal), or a minute after the last one did, where some never do.
+ * @param lastStartMs when the last account starts, from now
  * @returns ends the watch
  */
 export function watchBoot(
@@ -26,12 +27,11 @@ export function watchBoot(
   const startedMs = clock.monotonicMs()
   const booting = new Set(records.map(({ accountId }) => accountId))
   const total = booting.size
+  let timer: Timer | undefined
 
   const isSettled = (accountId: string): boolean => {
     const account = registry.get(accountId)
-    if (account === undefined) return true
-    const { status } = registry.statusOf(account)
-    return status !== 'connecting'
+    return account === undefined || registry.statusOf(account).status !== 'connecting'
   }
   const finish = (): void => {
     end()
@@ -41,15 +41,22 @@ export function watchBoot(
     }).length
     onComplete({ connected, total, elapsedMs: Math.round(clock.monotonicMs() - startedMs) })
   }
-  const timer = clock.setTimer(lastStartMs + LAST_START_GRACE_MS, finish, { unref: true })
+  const waitOn = (delayMs: number): void => {
+    timer?.cancel()
+    timer = clock.setTimer(delayMs, finish, { unref: true })
+  }
   const unsubscribe = registry.subscribe((accountId) => {
-    if (booting.has(accountId) && isSettled(accountId)) booting.delete(accountId)
-    if (booting.size === 0) finish()
+    if (!booting.has(accountId) || !isSettled(accountId)) return
+    booting.delete(accountId)
+    if (booting.size === 0) return finish()
+    const lastStartInMs = Math.max(0, startedMs + lastStartMs - clock.monotonicMs())
+    waitOn(lastStartInMs + QUIET_MS)
   })
   const end = (): void => {
-    timer.cancel()
+    timer?.cancel()
     unsubscribe()
   }
+  waitOn(lastStartMs + QUIET_MS)
   for (const accountId of [...booting]) if (isSettled(accountId)) booting.delete(accountId)
   if (booting.size === 0) finish()
   return end

@@ -26,9 +26,10 @@ export interface WorkerCommand {
   env: Readonly<Record<string, string>>
 }
 
-/** Starts a worker. `onEnd` is called exactly once, after the last `onMessage`. */
+/** Starts a worker. The account is an argument only for whoever looks at the list of processes. `onEnd` is called exactly once, after the last `onMessage`. */
 export function forkWorker(
   command: WorkerCommand,
+  accountId: string,
   onMessage: (message: FromWorker) => void,
   onEnd: (end: ProcessEnd) => void,
 ): WorkerProcess {
@@ -38,7 +39,7 @@ export function forkWorker(
     ended = true
     onEnd(result)
   }
-  const child = fork(command.entry, [], {
+  const child = fork(command.entry, [accountId], {
     execArgv: [...command.execArgv],
     env: { ...command.env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

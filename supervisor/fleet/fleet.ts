@@ -93,7 +93,8 @@ export class Fleet {
     try {
       await this.#save()
     } catch (error) {
-      registry.delete(record.accountId)
+      // Unless somebody asked for the same account meanwhile and its worker runs: then it stays, and the next save has it.
+      if (registry.get(record.accountId)?.child.state.name === 'absent') registry.delete(record.accountId)
       throw error
     }
     log.info({ event: 'account.added', accountId: record.accountId }, 'Account')
@@ -131,7 +132,8 @@ export class Fleet {
   async remove(accountId: string, purge: boolean): Promise<void> {
     const { log } = this.#options
     this.#assertRunning()
-    const before = this.#account(accountId)
+    const before = this.#options.registry.get(accountId)
+    if (before === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
     this.#change(accountId, (account) => ({
       record: { ...account.record, desired: 'removed', purge: purge || account.record.purge },
     }))
@@ -292,6 +294,7 @@ export class Fleet {
     this.#flushed.delete(accountId)
     const process = forkWorker(
       worker,
+      accountId,
       (message) => this.#onMessage(accountId, generation, message),
       (end) => this.#onEnd(accountId, generation, end),
     )
@@ -352,8 +355,6 @@ export class Fleet {
         return this.#onIdentity(accountId, message.phone)
       case 'messages':
         return this.#change(accountId, () => ({ lastMessageAtMs: message.atMs, lastEventAtMs: nowMs }))
-      case 'session_saved':
-        return this.#change(accountId, () => ({ sessionRevision: message.revision }))
       case 'fault':
         return this.#change(accountId, () => ({ fault: { reason: message.reason, message: message.message } }))
       case 'stopped':

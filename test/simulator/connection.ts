@@ -85,10 +85,19 @@ export class Connection {
     }
   }
 
-  /** Sends a last stanza and closes. */
+  /** Sends a last stanza and closes; a connection that a fault has muted is cut, as it could do neither. */
   end(lastNode: BinaryNode): void {
+    if (this.#mute) {
+      this.drop()
+      return
+    }
     this.send(lastNode)
     this.close()
+  }
+
+  /** Resolves when nothing of what came is being worked on. */
+  async settled(): Promise<void> {
+    await this.#work
   }
 
   close(code: number = GOING_AWAY): void {

@@ -25,6 +25,8 @@ export const ERROR_STATUS = {
   wait_timeout: 408,
   /** The port, the host or the state file can't be used. */
   cannot_start: 500,
+  /** The state file could not be written; what happened since the last write is lost with the process. */
+  state_not_saved: 500,
   /** The simulator was closed while, or before, this was asked. */
   closed: 409,
 } as const

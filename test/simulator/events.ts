@@ -65,8 +65,35 @@ export type EventBody =
 export type SimulatorEvent = EventBody & { readonly sequence: number; readonly atMs: number }
 export type EventType = EventBody['type']
 
+/** All types, for whoever names one in a request; the compiler holds that none is missing. */
+export const EVENT_TYPES = Object.keys({
+  'connection.opened': true,
+  'connection.closed': true,
+  'connection.refused': true,
+  'connection.failed': true,
+  'qr.offered': true,
+  'pairing_code.requested': true,
+  'device.paired': true,
+  'device.online': true,
+  'device.replaced': true,
+  'device.unlinked': true,
+  'login.refused': true,
+  'query.received': true,
+  'prekeys.uploaded': true,
+  'message.sent': true,
+  'message.received': true,
+  'message.undecryptable': true,
+  'message.refused': true,
+  'receipt.received': true,
+  'queue.emptied': true,
+  'nack.received': true,
+  'retry.served': true,
+  'retry.refused': true,
+  'fault.hit': true,
+} satisfies Record<EventType, true>) as EventType[]
+
 export interface WaitOptions {
-  /** Milliseconds until the wait rejects with `wait_timeout`; 10,000 when absent. */
+  /** Milliseconds until the wait rejects with `wait_timeout`; 20,000 when absent. */
   readonly timeoutMs?: number
   /** Only events of this number. */
   readonly phone?: string
@@ -75,7 +102,7 @@ export interface WaitOptions {
 }
 
 const EVENTS_KEPT = 5_000
-const DEFAULT_TIMEOUT_MS = 10_000
+const DEFAULT_TIMEOUT_MS = 20_000
 const SHOWN_ON_TIMEOUT = 25
 
 /** The record of what happened, newest last, and the way to wait for something to happen. */

@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
@@ -15,6 +15,8 @@ export type UpgradeAnswer =
 export interface ListenerHandlers {
   decideUpgrade(): UpgradeAnswer
   onConnection(socket: WebSocket): void
+  /** A plain HTTP request on the same port. */
+  onRequest(request: IncomingMessage, response: ServerResponse): void
 }
 
 /** The TCP port that clients connect to; may stop and start again without losing its port or its live connections. */
@@ -42,7 +44,7 @@ export class Listener {
   /** Throws `cannot_start` when the port is taken or not allowed. */
   async start(): Promise<void> {
     if (this.#server) return
-    const server = createServer((_request, response) => response.writeHead(404).end())
+    const server = createServer((request, response) => this.#handlers.onRequest(request, response))
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
     server.on('connection', (socket) => {
       this.#tcp.add(socket)
@@ -86,6 +88,8 @@ export class Listener {
         refuse(socket, answer.status)
         return
       case 'ignore':
+        // Reads on, to notice when the client gives up.
+        socket.on('end', () => socket.destroy()).resume()
         return
       default:
         answer satisfies never

@@ -1,4 +1,4 @@
-import { encodeWAMessage, type BinaryNode, type proto } from '@whiskeysockets/baileys'
+import { encodeWAMessage, proto, type BinaryNode } from '@whiskeysockets/baileys'
 import { deliver } from './delivery.ts'
 import { makeMessageId } from './message-id.ts'
 import { lidJid, pnJid, type Companion, type MessageSource, type Phone } from './phone.ts'
@@ -94,16 +94,24 @@ async function encryptFor(
   const address = signalAddress(to, companion.deviceId)
   if (!signal.hasSession(address)) await signal.startSession(address, takeBundle(world, to, companion))
   const enc = await signal.encrypt(address, plaintext)
-  return world.faults.take('corrupt_message', to.number) ? withLastByteFlipped(enc) : enc
+  return world.faults.take('corrupt_message', to.number) ? withBrokenMac(enc) : enc
 }
 
 function encNode({ type, body }: Ciphertext, extra: Readonly<Record<string, string>> = {}): BinaryNode {
   return stanza('enc', { v: ENC_VERSION, type, ...extra }, body)
 }
 
-/** The last byte belongs to the message's MAC, in both kinds of message. */
-function withLastByteFlipped({ type, body }: Ciphertext): Ciphertext {
-  const flipped = Buffer.from(body)
+/** Damages the message's MAC, its last 8 bytes; in a prekey message it is wrapped together with the sender's keys. */
+export function withBrokenMac({ type, body }: Ciphertext): Ciphertext {
+  if (type === 'msg') return { type, body: withLastByteFlipped(body) }
+  const version = body.subarray(0, 1)
+  const wrapper = proto.PreKeySignalMessage.decode(body.subarray(1))
+  wrapper.message = withLastByteFlipped(wrapper.message ?? Buffer.alloc(1))
+  return { type, body: Buffer.concat([version, proto.PreKeySignalMessage.encode(wrapper).finish()]) }
+}
+
+function withLastByteFlipped(bytes: Uint8Array): Buffer {
+  const flipped = Buffer.from(bytes)
   flipped.writeUInt8(flipped.readUInt8(flipped.length - 1) ^ 0xff, flipped.length - 1)
-  return { type, body: flipped }
+  return flipped
 }

@@ -95,9 +95,9 @@ export class Registrations {
   closed(connectionId: number): void {
     const candidate = this.#candidates.get(connectionId)
     this.#candidates.delete(connectionId)
-    candidate?.awaited?.reject(
-      new SimulatorError('pairing_failed', 'the client went away before it had answered pair-success'),
-    )
+    const gone = new SimulatorError('pairing_failed', 'the client went away in the middle of the pairing')
+    candidate?.awaited?.reject(gone)
+    candidate?.codeRequest?.awaitedFinish?.reject(gone)
   }
 
   /** A stanza of a registering client; returns whether it was the answer to pair-success. */

@@ -25,7 +25,7 @@ export interface Attempt {
   /** Absent when the upgrade to WebSocket was refused or never answered. */
   readonly connectionId?: number
   outcome: 'upgrade_refused' | 'upgrade_ignored' | 'accepted' | 'registration' | 'login'
-  /** Known for logins, and for registrations once a phone was chosen. */
+  /** Known for logins. */
   phone?: string
 }
 
@@ -146,6 +146,13 @@ export class Service implements World {
 
   changed(): void {
     this.#onChange()
+  }
+
+  /** Cuts all connections; resolves when none is at work any more, so that phones change no further. */
+  async close(): Promise<void> {
+    const connections = this.connections()
+    for (const connection of connections) connection.drop()
+    await Promise.all(connections.map((connection) => connection.settled()))
   }
 
   #onHello(connection: Connection, hello: Hello): void {

@@ -1,4 +1,6 @@
 import { makeServerCertificate } from './certificate.ts'
+import { handleControl } from './control-http.ts'
+import { SCAN_QR_PATH } from './control-routes.ts'
 import type { ConnectionState } from './connection.ts'
 import { SimulatorError } from './errors.ts'
 import { describeEvent, type EventType, type SimulatorEvent, type WaitOptions } from './events.ts'
@@ -118,7 +120,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   )
   const { events, directory, mailbox, registrations } = service
   if (log) events.on((event) => log(describeEvent(event)))
-  const listener = new Listener(port, service)
+  const listener = new Listener(port, {
+    decideUpgrade: () => service.decideUpgrade(),
+    onConnection: (socket) => service.onConnection(socket),
+    onRequest: (request, response) => {
+      if (request.url === SCAN_QR_PATH) void handleControl(simulator, request, response)
+      else response.writeHead(404).end()
+    },
+  })
   try {
     await listener.start()
   } catch (error) {
@@ -127,7 +136,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
   let closing: Promise<void> | undefined
 
-  return {
+  const simulator: Simulator = {
     url: `ws://${HOST}:${listener.port}${WS_PATH}`,
     port: listener.port,
     noiseRootKey: store.root.publicKey.toString('hex'),
@@ -218,12 +227,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     close() {
       closing ??= (async () => {
         await listener.close()
+        await service.close()
         events.close()
         await store.close(directory.all())
       })()
       return closing
     },
   }
+  return simulator
 }
 
 function checkOptions(options: Readonly<Record<string, number | 'real'>>): void {

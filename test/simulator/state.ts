@@ -11,7 +11,7 @@ export interface StateStore {
   readonly phones: readonly Phone[]
   /** Says that `phones` changed; written soon, many changes at once. */
   save(phones: readonly Phone[]): void
-  /** Writes what is outstanding (`phones`: the last state, marked as complete) and ends. */
+  /** Writes what is outstanding (`phones`: the last state, marked as complete) and ends. Rejects with `state_not_saved`. */
   close(phones?: readonly Phone[]): Promise<void>
 }
 
@@ -50,6 +50,7 @@ class FileStore implements StateStore {
   #writing: Promise<void> = Promise.resolve()
   #lastWriteMs = 0
   #closed = false
+  #failure: unknown
 
   constructor(path: string, root: KeyPair, phones: readonly Phone[]) {
     this.#path = path
@@ -75,6 +76,10 @@ class FileStore implements StateStore {
     this.#latest = phones ?? this.#latest
     if (this.#latest) this.#write(true)
     await this.#writing
+    if (this.#failure !== undefined) {
+      const message = `the state could not be written to ${this.#path}`
+      throw new SimulatorError('state_not_saved', message, { cause: this.#failure })
+    }
   }
 
   #write(complete: boolean): void {
@@ -82,7 +87,13 @@ class FileStore implements StateStore {
     this.#writing = this.#writing.then(async () => {
       const startedAt = performance.now()
       const state: StateFile = { format: FORMAT, complete, root: this.root, phones }
-      await replaceFile(this.#path, JSON.stringify(state, BufferJSON.replacer))
+      try {
+        await replaceFile(this.#path, JSON.stringify(state, BufferJSON.replacer))
+        this.#failure = undefined
+      } catch (error) {
+        // The next change tries again; `close` reports the last failure.
+        this.#failure = error
+      }
       this.#lastWriteMs = performance.now() - startedAt
     })
   }

@@ -14,8 +14,8 @@
  */
 import { join } from 'node:path'
 import { crc32 } from './crc32.ts'
-import { isAbsent, storageError } from './session-error.ts'
-import { writeFully, type SessionFile, type SessionFs } from './session-fs.ts'
+import { isAbsent, storageError } from '../../shared/session/session-error.ts'
+import { writeFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 
 export const ACK_NAME = 'session.ack'
 /** One line of text, so that a person can read it: `acknowledged 0000000000001234 89abcdef`, filled with spaces. */

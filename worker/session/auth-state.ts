@@ -8,7 +8,7 @@ import {
 } from '@whiskeysockets/baileys'
 import { serializeCreds } from './creds.ts'
 import type { LogEntry } from './log-record.ts'
-import { damagedError } from './session-error.ts'
+import { damagedError } from '../../shared/session/session-error.ts'
 import { CREDS_KEY, logKey } from './session-key.ts'
 import type { SessionLog } from './session-log.ts'
 

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { CREDS_FILE } from './session-key.ts'
-import { writeFully, type SessionFs } from './session-fs.ts'
+import { writeFully, type SessionFs } from '../../shared/session/session-fs.ts'
 
 export const TEMPORARY_CREDS_NAME = 'creds.json.tmp'
 

@@ -1,5 +1,5 @@
 import { BufferJSON, type AuthenticationCreds } from '@whiskeysockets/baileys'
-import { damagedError } from './session-error.ts'
+import { damagedError } from '../../shared/session/session-error.ts'
 
 /** Creds as Baileys' own store writes them: compact JSON, bytes as {"type":"Buffer","data":base64}. */
 export function serializeCreds(creds: AuthenticationCreds): Buffer {

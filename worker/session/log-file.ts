@@ -10,8 +10,8 @@ import {
   type LogEntry,
 } from './log-record.ts'
 import type { LogContents, ValueLocation } from './log-scan.ts'
-import { isAbsent } from './session-error.ts'
-import { writeFully, type SessionFile, type SessionFs } from './session-fs.ts'
+import { isAbsent } from '../../shared/session/session-error.ts'
+import { writeFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 
 export const LOG_NAME = 'session.log'
 /** The log before the last compaction: whole, older, kept for a person who needs it. */

@@ -24,8 +24,8 @@ import {
   RECORD_MAGIC,
   type LogHeader,
 } from './log-record.ts'
-import { damagedError, SessionError } from './session-error.ts'
-import { readFully, type SessionFile } from './session-fs.ts'
+import { damagedError, SessionError } from '../../shared/session/session-error.ts'
+import { readFully, type SessionFile } from '../../shared/session/session-fs.ts'
 
 /** Where the value of a key stands in the file, and its checksum, compared again with each read. */
 export interface ValueLocation {

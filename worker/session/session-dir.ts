@@ -1,8 +1,8 @@
 import { ACK_NAME } from './ack-mark.ts'
 import { TEMPORARY_CREDS_NAME } from './creds-file.ts'
 import { LEFTOVER_NAMES, LOG_NAME, PREVIOUS_LOG_NAME } from './log-file.ts'
-import { storageError } from './session-error.ts'
-import type { SessionFs } from './session-fs.ts'
+import { storageError } from '../../shared/session/session-error.ts'
+import type { SessionFs } from '../../shared/session/session-fs.ts'
 import { CREDS_FILE, parseStockFileName } from './session-key.ts'
 
 /** Directories that a take-over moves its sources to. */

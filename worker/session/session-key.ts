@@ -31,6 +31,8 @@ const TYPES_BY_LENGTH = Object.keys(TYPES).sort((a, b) => b.length - a.length)
 export const CREDS_KEY = '@creds'
 /** Name of the directory that an import still moves its sources to; deleted when that is done. */
 export const IMPORT_KEY = '@import'
+/** When the disk was last asked to prove that it takes writes, epoch ms. */
+export const PROOF_KEY = '@proof'
 
 export const CREDS_FILE = 'creds.json'
 

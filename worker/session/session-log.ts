@@ -28,8 +28,8 @@ import {
 } from './log-file.ts'
 import { encodeRecord, encodingObstacle, entryBytes, RECORD_HEADER_BYTES, type LogEntry } from './log-record.ts'
 import { scanLog, type LogContents, type ValueLocation } from './log-scan.ts'
-import { damagedError, SessionError, storageError } from './session-error.ts'
-import { readFully, writeFully, type SessionFile, type SessionFs } from './session-fs.ts'
+import { damagedError, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
+import { readFully, writeFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 
 export interface CompactionLimits {
   /** Compact when the file is longer than factor * live + slackBytes. */
@@ -82,15 +82,18 @@ interface Task {
 
 /**
  * Opens the log in `dir`. A torn tail is dropped (`tornBytes` says how much). Rejects with session_damaged,
- * session_version or storage_*, and then nothing was written; ENOENT passes through as the system's own error.
+ * session_version or storage_*, and then nothing was written.
  */
 export async function openLog(options: OpenLogOptions): Promise<SessionLog> {
   const path = join(options.dir, LOG_NAME)
-  const file = await options.fs.open(path, 'r+')
+  const file = await options.fs.open(path, 'r+').catch((error: unknown) => {
+    throw openError(error, path)
+  })
   try {
     const contents = await scanLog(file, path)
     refuseBelowMark(contents, path, options.acknowledged)
     await settle(file, contents, path)
+    await options.fs.syncDir(options.dir)
     return new SessionLog(options, { file, contents })
   } catch (error) {
     await file.close()
@@ -113,7 +116,8 @@ export function refuseBelowMark(contents: LogContents, path: string, acknowledge
 /**
  * Makes durable what was read. The torn tail is cut off, and the last record is written once more over itself: if an
  * earlier process died after a failed sync, the record may stand in the page cache as clean without being on the
- * disk; written again, the sync below is about these bytes.
+ * disk; written again, the sync below is about these bytes. The directory is synced by the caller for the same reason:
+ * a process that died between the rename of a compaction and its sync left a name that a power loss takes back.
  */
 async function settle(file: SessionFile, contents: LogContents, path: string): Promise<void> {
   const { offset, length } = contents.lastRecord

@@ -19,15 +19,16 @@
  */
 import { join } from 'node:path'
 import { initAuthCreds, type AuthenticationCreds, type AuthenticationState } from '@whiskeysockets/baileys'
+import { errnoOf } from '../../shared/errors.ts'
 import { openAck, readAck, type AckMark } from './ack-mark.ts'
 import { createKeyStore, credsEntry } from './auth-state.ts'
 import { parseCreds, sameIdentity } from './creds.ts'
 import { openCredsFile, type CredsFile } from './creds-file.ts'
 import { LOG_NAME, publishLog, removeIfPresent, writeTemporaryLog } from './log-file.ts'
 import { inspectDir, type SessionDir } from './session-dir.ts'
-import { damagedError, errnoOf, SessionError, storageError } from './session-error.ts'
-import { nodeFs, type SessionFs } from './session-fs.ts'
-import { CREDS_FILE, CREDS_KEY, IMPORT_KEY } from './session-key.ts'
+import { damagedError, SessionError, storageError } from '../../shared/session/session-error.ts'
+import { nodeFs, type SessionFs } from '../../shared/session/session-fs.ts'
+import { CREDS_FILE, CREDS_KEY, IMPORT_KEY, PROOF_KEY } from './session-key.ts'
 import { openLog, type CompactionLimits, type CompactionOutcome, type SessionLog } from './session-log.ts'
 import { importStockFiles, moveSourcesAside } from './take-over.ts'
 
@@ -38,6 +39,11 @@ export interface Session {
   readonly authState: AuthenticationState
   /** Stores the creds as they are now; durable when it resolves, in order with keys.set. */
   saveCreds(): Promise<void>
+  /**
+   * Appends a record of no consequence: resolves when the disk took it, rejects with storage_*. Before a socket opens, so
+   * that nothing is sent to a device that can't keep it; an open alone only overwrites what is there.
+   */
+  proveWritable(): Promise<void>
   /** Of the last durable record; grows with each one, not always by one. */
   readonly revision: number
   readonly origin: SessionOrigin
@@ -105,8 +111,16 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     if (ack !== undefined) parts.ack = ack
     if (!(await holds(fs, join(dir, CREDS_FILE), credsBytes))) parts.creds.update(credsBytes)
     await parts.creds.settled()
-    tell('session.opened', { origin, revision: log.revision, ...log.sizes, droppedBytes: log.tornBytes })
-    return buildSession({ log, creds, credsBytes, credsFile: parts.creds, ack: parts.ack, origin })
+    const { fileBytes, liveBytes, keys: entries } = log.sizes
+    tell('session.opened', {
+      origin,
+      revision: log.revision,
+      fileBytes,
+      liveBytes,
+      entries,
+      droppedBytes: log.tornBytes,
+    })
+    return buildSession({ log, creds, credsBytes, credsFile: parts.creds, ack: parts.ack, origin, nowMs })
   } catch (error) {
     await log.close()
     await parts.creds?.settled()
@@ -212,9 +226,10 @@ interface SessionParts {
   readonly credsFile: CredsFile
   readonly ack: AckMark | undefined
   readonly origin: SessionOrigin
+  readonly nowMs: () => number
 }
 
-function buildSession({ log, creds, credsBytes, credsFile, ack, origin }: SessionParts): Session {
+function buildSession({ log, creds, credsBytes, credsFile, ack, origin, nowMs }: SessionParts): Session {
   let lastCreds = credsBytes
   let closing: Promise<void> | undefined
 
@@ -239,6 +254,7 @@ function buildSession({ log, creds, credsBytes, credsFile, ack, origin }: Sessio
       lastCreds = entry.value
       return log.append([entry])
     },
+    proveWritable: () => log.append([{ key: PROOF_KEY, value: Buffer.from(String(nowMs())) }]),
     snapshot: () => log.snapshot(),
     flush: async () => {
       await log.flush()

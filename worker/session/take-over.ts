@@ -13,13 +13,14 @@
  * refuses the take-over; a broken key file (Baileys' own store leaves empty ones when it is killed) is left out and
  * kept in imported-<time>/broken/: its chat makes a new key by itself, where a lost account needs a person.
  */
+import { freeName, timestamp } from '../../shared/session/names.ts'
 import { join } from 'node:path'
 import { parseCreds } from './creds.ts'
 import { publishLog, writeTemporaryLog } from './log-file.ts'
 import type { LogEntry } from './log-record.ts'
-import { damagedError, isAbsent } from './session-error.ts'
+import { damagedError, isAbsent } from '../../shared/session/session-error.ts'
 import { IMPORTED_PREFIX, type SessionDir } from './session-dir.ts'
-import type { SessionFs } from './session-fs.ts'
+import type { SessionFs } from '../../shared/session/session-fs.ts'
 import { CREDS_FILE, CREDS_KEY, IMPORT_KEY, logKey, parseStockFileName } from './session-key.ts'
 
 const BROKEN_DIR = 'broken'
@@ -48,7 +49,7 @@ export async function importStockFiles(
 ): Promise<TakeOverReport> {
   const creds = await readSource(fs, join(dir, CREDS_FILE))
   parseCreds(creds, join(dir, CREDS_FILE))
-  const directory = freeName(`${IMPORTED_PREFIX}${timestamp(nowMs)}`, found.imported)
+  const directory = freeName(`${IMPORTED_PREFIX}${timestamp(nowMs)}`, new Set(found.imported))
   const entries: LogEntry[] = [{ key: CREDS_KEY, value: creds }]
   const broken: string[] = []
   const brokenByType: Record<string, number> = {}
@@ -111,19 +112,4 @@ function isWhole(bytes: Buffer): boolean {
   } catch {
     return false
   }
-}
-
-function freeName(wanted: string, taken: readonly string[]): string {
-  for (let count = 1; ; count++) {
-    const name = count === 1 ? wanted : `${wanted}-${count}`
-    if (!taken.includes(name)) return name
-  }
-}
-
-/** 2026-01-31T23-59-59Z: sorts by time and is a valid file name everywhere. */
-export function timestamp(nowMs: number): string {
-  return new Date(nowMs)
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replace(/:/g, '-')
 }

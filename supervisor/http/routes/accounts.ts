@@ -32,6 +32,16 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
     )
 
+    app.post(
+      '/api/whatsapp/accounts/:accountId/pair',
+      { schema: { params: AccountParams, response: { 200: Done } } },
+      async (request) => {
+        const accountId = checkedId(request.params.accountId)
+        fleet.pair(accountId)
+        return { success: true as const, account: { accountId, status: 'pairing' } }
+      },
+    )
+
     app.delete(
       '/api/whatsapp/accounts/:accountId',
       { schema: { params: AccountParams, querystring: RemoveQuery, response: { 200: Done } } },

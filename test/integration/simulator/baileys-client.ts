@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import makeWASocket, {
   useMultiFileAuthState,
@@ -12,12 +15,12 @@ import makeWASocket, {
 import { pino } from 'pino'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../simulator/simulator.ts'
 
-const WAIT_MS = 15_000
+/** Long, for a machine that is busy with other tests; nothing waits for it to pass. */
+const WAIT_MS = 40_000
 
 /** What of a tap test is needed here. */
-interface TestScope {
+export interface TestScope {
   teardown(work: () => unknown): unknown
-  testdir(): string
 }
 
 /** Baileys races each prekey upload against a timer of this long, and never clears it. */
@@ -38,6 +41,7 @@ export function tameBaileys(): void {
 }
 
 export async function simulatorFor(test: TestScope, options: SimulatorOptions = {}): Promise<Simulator> {
+  directoryOf(test)
   const simulator = await startSimulator(options)
   test.teardown(() => simulator.close())
   WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(simulator.noiseRootKey, 'hex')
@@ -83,9 +87,12 @@ export class BaileysClient {
       waWebSocketUrl: this.url,
       logger: pino({ level: 'silent' }),
       syncFullHistory: false,
-      connectTimeoutMs: 3_000,
-      defaultQueryTimeoutMs: 3_000,
+      connectTimeoutMs: 20_000,
+      // A query that was under way when its socket ended keeps the process alive for as long.
+      defaultQueryTimeoutMs: 5_000,
       retryRequestDelayMs: 10,
+      // By default a write that fails, as after the end of a test, is repeated for half a minute.
+      transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 1 },
       ...this.#config,
     })
     this.#socket = socket
@@ -182,7 +189,7 @@ export class BaileysClient {
     const linked = await simulator.scanQr(await this.qr(), phone)
     const code = await this.closed()
     if (code !== 515) throw new Error(`closed with ${code} after pairing, wanted 515`)
-    const synced = simulator.waitFor('queue.emptied', { phone: linked.phone })
+    const synced = simulator.waitFor('queue.emptied', { phone: linked.phone, timeoutMs: WAIT_MS })
     await this.reconnect()
     await synced
     return linked
@@ -212,13 +219,28 @@ export class BaileysClient {
   }
 }
 
+const directories = new WeakMap<TestScope, string>()
+
+/**
+ * A directory of the test's own, removed when all that the test started has ended: not tap's `testdir`, which goes first,
+ * while Baileys may still write.
+ */
+export function directoryOf(test: TestScope): string {
+  const known = directories.get(test)
+  if (known !== undefined) return known
+  const directory = mkdtempSync(join(tmpdir(), 'simulator-test-'))
+  directories.set(test, directory)
+  test.teardown(() => rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  return directory
+}
+
 export function clientFor(
   test: TestScope,
   simulator: Simulator,
   config: Partial<UserFacingSocketConfig> = {},
   name = 'session',
 ): BaileysClient {
-  const client = new BaileysClient(simulator.url, join(test.testdir(), name), config)
+  const client = new BaileysClient(simulator.url, join(directoryOf(test), name), config)
   test.teardown(() => client.stop())
   return client
 }

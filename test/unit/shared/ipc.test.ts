@@ -44,7 +44,6 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
   qr: { type: 'qr', text: 'secret', expiresAtMs: 5 },
   identity: { type: 'identity', phone: '+40712345678' },
   messages: { type: 'messages', count: 1, atMs: 1 },
-  session_saved: { type: 'session_saved', revision: 1 },
   fault: { type: 'fault', reason: 'storage_full', message: 'no space' },
   stopped: { type: 'stopped' },
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
-import { errnoOf } from './session-error.ts'
+import { errnoOf } from '../errors.ts'
 
 /** Read by the owner alone, whatever the umask: these files are the account. */
 const FILE_MODE = 0o600

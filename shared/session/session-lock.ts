@@ -10,8 +10,8 @@
  */
 import { close, fstat, ftruncate, open, read, stat, write } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { systemClock, type Clock } from '../clock.ts'
 import { isAbsent, SessionError, storageError } from './session-error.ts'
 import { nodeFs } from './session-fs.ts'
 
@@ -44,9 +44,7 @@ export interface LockOptions {
   readonly waitMs: number
   readonly retryMs?: number
   readonly signal?: AbortSignal
-  /** Injected for tests. */
-  readonly nowMs?: () => number
-  readonly sleep?: (delayMs: number, signal?: AbortSignal) => Promise<void>
+  readonly clock?: Clock
   /** false: a directory that is not there is session_not_found instead of being made. */
   readonly create?: boolean
 }
@@ -70,17 +68,14 @@ function loadFlock(): Promise<Flock> {
  * there after `waitMs`, with the signal's reason when aborted, with storage_* when the file can't be opened.
  */
 export async function lockSession(options: LockOptions): Promise<SessionLock> {
-  const { dir, waitMs, retryMs = DEFAULT_RETRY_MS, signal, create = true } = options
-  const nowMs = options.nowMs ?? Date.now
-  const pause =
-    options.sleep ?? ((delayMs, abort) => sleep(delayMs, undefined, abort === undefined ? {} : { signal: abort }))
+  const { dir, waitMs, retryMs = DEFAULT_RETRY_MS, signal, create = true, clock = systemClock } = options
   const flock = await loadFlock()
-  const startedAtMs = nowMs()
+  const startedAtMs = clock.monotonicMs()
   for (;;) {
     signal?.throwIfAborted()
-    const attempt = await tryLock(dir, flock, create, nowMs)
+    const attempt = await tryLock(dir, flock, create, clock)
     if (attempt.kind === 'held') return attempt.lock
-    const waitedMs = nowMs() - startedAtMs
+    const waitedMs = Math.round(clock.monotonicMs() - startedAtMs)
     if (attempt.kind === 'busy' && waitedMs >= waitMs) {
       const holder = attempt.holderPid === undefined ? 'another process' : `process ${attempt.holderPid}`
       throw new SessionError(
@@ -89,8 +84,22 @@ export async function lockSession(options: LockOptions): Promise<SessionLock> {
         { dir, holderPid: attempt.holderPid, waitedMs },
       )
     }
-    if (attempt.kind === 'busy') await pause(Math.min(retryMs, waitMs - waitedMs), signal)
+    if (attempt.kind === 'busy') await pause(clock, Math.min(retryMs, waitMs - waitedMs), signal)
   }
+}
+
+function pause(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(delayMs, () => {
+      signal?.removeEventListener('abort', abort)
+      resolve()
+    })
+    const abort = (): void => {
+      timer.cancel()
+      reject(signal?.reason as Error)
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+  })
 }
 
 type Attempt =
@@ -99,7 +108,7 @@ type Attempt =
   /** The directory was moved away between the opening and the locking. */
   | { readonly kind: 'moved' }
 
-async function tryLock(dir: string, flock: Flock, create: boolean, nowMs: () => number): Promise<Attempt> {
+async function tryLock(dir: string, flock: Flock, create: boolean, clock: Clock): Promise<Attempt> {
   const path = join(dir, LOCK_NAME)
   const fd = await openLockFile(dir, path, create)
   let kept = false
@@ -114,7 +123,7 @@ async function tryLock(dir: string, flock: Flock, create: boolean, nowMs: () => 
       })
     }
     if (!(await leadsTo(path, fd))) return { kind: 'moved' }
-    const holder = Buffer.from(JSON.stringify({ pid: process.pid, startedAtMs: nowMs() }) + '\n')
+    const holder = Buffer.from(JSON.stringify({ pid: process.pid, startedAtMs: clock.nowMs() }) + '\n')
     // Only a name for people: a full disk must not stop an account that can still read.
     await truncateFd(fd, 0)
       .then(() => writeFd(fd, holder, 0, holder.length, 0))

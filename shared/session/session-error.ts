@@ -1,3 +1,5 @@
+import { errnoOf } from '../errors.ts'
+
 /**
  * What can go wrong with a session, as one class.
  *
@@ -39,12 +41,6 @@ export class SessionError extends Error {
   }
 }
 
-/** The errno name of a failed system call ('ENOENT'), or undefined for any other error. */
-export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
-}
-
 /** "Not there" for certain; every other failure is "unreadable", a different result. */
 export function isAbsent(error: unknown): boolean {
   return errnoOf(error) === 'ENOENT'
@@ -82,4 +78,15 @@ export function damagedError(
     { file, reason, ...details },
     cause,
   )
+}
+
+/** There, and not for us: a person must change something before another try can end differently. */
+const REFUSED = new Set(['EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP'])
+
+/** Wraps a failed open of a session file. "Not there" and "not readable" are both damage here, never a new session. */
+export function openError(error: unknown, file: string): SessionError {
+  const errno = errnoOf(error) ?? 'unknown'
+  if (errno === 'ENOENT' || REFUSED.has(errno))
+    return damagedError(file, `it can't be opened: ${errno}`, { errno }, error)
+  return storageError(error, 'open', file)
 }

@@ -1,0 +1,54 @@
+import t from 'tap'
+import { createApp } from '../../fixtures/in-process-app.ts'
+import { readQr } from '../../fixtures/qr-reader.ts'
+import { isAlive, TOKEN } from '../../fixtures/supervisor-process.ts'
+import { testPhones } from '../../fixtures/paired-fleet.ts'
+import { until } from '../../fixtures/until.ts'
+import { startSimulator } from '../../simulator/simulator.ts'
+
+const WAIT_MS = 60_000
+
+t.test('a worker whose event loop hangs is killed and replaced; the other keeps its process', async (t) => {
+  const simulator = await startSimulator()
+  t.teardown(() => simulator.close())
+  const app = createApp({
+    sessionsPath: t.testdir(),
+    simulator,
+    tuning: { heartbeatIntervalMs: 200, heartbeatDeadlineMs: 3000 },
+  })
+  t.teardown(() => app.stop())
+  const { url } = await app.start()
+  const ids: string[] = []
+  for (const phone of testPhones(2)) {
+    const response = await fetch(`${url}/api/whatsapp/add-account`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: phone, phone: `+${phone}` }),
+    })
+    const { account } = (await response.json()) as { account: { accountId: string; qrCode: string } }
+    await simulator.scanQr(readQr(account.qrCode), phone)
+    ids.push(account.accountId)
+  }
+  const [hung = '', other = ''] = ids
+  const connected = (accountId: string): boolean => {
+    const account = app.registry.get(accountId)
+    return account !== undefined && app.registry.statusOf(account).status === 'connected'
+  }
+  await until('both to connect', () => ids.every(connected), WAIT_MS)
+  const before = app.registry.get(hung)?.process?.pid ?? -1
+  const otherBefore = app.registry.get(other)?.process?.pid
+
+  // A stopped process is what a hung event loop looks like from outside: alive, and silent.
+  process.kill(before, 'SIGSTOP')
+  await app.registry.waitFor(hung, ({ fault }) => fault?.reason === 'worker_hung', WAIT_MS)
+  t.equal(app.registry.get(hung)?.fault?.reason, 'worker_hung')
+  await until(
+    'the account to be back',
+    () => connected(hung) && app.registry.get(hung)?.child.generation === 2,
+    WAIT_MS,
+  )
+  t.notOk(isAlive(before), 'the hung process is gone')
+  t.equal(app.registry.get(other)?.process?.pid, otherBefore)
+  t.ok(connected(other))
+  t.same(await app.stop(), [], 'everything flushed')
+})
