@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, ERRORS, messageOf, type ErrorCode } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 
@@ -30,6 +30,11 @@ export function handleErrors(app: FastifyInstance, log: Log): void {
     }
     return sendError(reply, code, message)
   })
+}
+
+/** For what fails before there is a route, and so never meets the error handler: a URL that can't be decoded. */
+export function answerUnroutable(_error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  void sendError(reply, 'bad_request', 'The address of the request could not be read, or is too long.')
 }
 
 function explain(error: FastifyError): [ErrorCode, string] {

@@ -11,7 +11,7 @@ import type { Fleet } from '../fleet/fleet.ts'
 import type { QrRenderer } from '../qr/qr-renderer.ts'
 import type { StorageMonitor } from '../storage/probe.ts'
 import { requireAuth, type Auth } from './auth.ts'
-import { handleErrors } from './errors.ts'
+import { answerUnroutable, handleErrors } from './errors.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { loginRoutes } from './routes/login.ts'
 import { dashboardRoutes, healthRoutes } from './routes/status.ts'
@@ -49,10 +49,13 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     // A page that keeps a connection open must not keep the service from stopping.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: answerUnroutable,
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler)
   handleErrors(app, deps.log)
+  // Bodies are JSON. Any page of another site can send text/plain without asking the browser for leave.
+  app.removeContentTypeParser('text/plain')
 
   await app.register(helmet, {
     contentSecurityPolicy: {
@@ -75,7 +78,9 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   await app.register(rateLimit, { global: false })
   app.addHook('onSend', async (request, reply) => {
     // QR codes and states are nothing for any cache.
-    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+    // By the route as well: `/%61pi/...` is the same one.
+    const isApi = request.url.startsWith('/api/') || request.routeOptions.url?.startsWith('/api/') === true
+    if (isApi) reply.header('cache-control', 'no-store')
   })
 
   await app.register(healthRoutes(deps))

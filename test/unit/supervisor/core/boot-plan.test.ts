@@ -4,7 +4,7 @@ import { BOOT_BUDGET, planBoot, type BootPace } from '../../../../supervisor/cor
 
 const DEFAULT: BootPace = { minMs: 2000, maxMs: 5000, ...BOOT_BUDGET }
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
-const randoms = fc.array(random, { minLength: 400, maxLength: 400 })
+const randoms = fc.array(random, { minLength: 400, maxLength: 400, size: 'max' })
 const from = (values: readonly number[]) => {
   let next = 0
   return () => values[next++ % values.length] ?? 0

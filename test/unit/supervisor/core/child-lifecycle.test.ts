@@ -305,7 +305,7 @@ t.test('whatever happens: one process at a time, each with a deadline, and start
     random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
   })
   fc.assert(
-    fc.property(fc.array(op, { maxLength: 60 }), (ops) => {
+    fc.property(fc.array(op, { maxLength: 60, size: 'max' }), (ops) => {
       let current: Child = NEW_CHILD
       let nowMs = 0
       let alive: number | undefined

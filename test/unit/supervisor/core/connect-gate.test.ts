@@ -187,7 +187,7 @@ t.test(
   'whatever happens: never above the rate, first come first served, closed means one, nobody is forgotten',
   async () => {
     fc.assert(
-      fc.property(anyLimits, fc.array(op, { maxLength: 150 }), (limits, ops) => {
+      fc.property(anyLimits, fc.array(op, { maxLength: 150, size: 'max' }), (limits, ops) => {
         let gate = newGate(limits)
         let nowMs = 0
         const grants: number[] = []

@@ -83,6 +83,30 @@ t.test('is over a minute after the last start, come what may', async (t) => {
   t.equal(results.length, 1)
 })
 
+t.test('a slow boot goes on as long as it gets on', async (t) => {
+  const { clock, results, become } = boot(['a', 'b', 'c'], 10_000)
+  clock.advance(60_000)
+  become('a', 'connected')
+  clock.advance(59_000)
+  become('b', 'connected')
+  become('b', 'disconnected')
+  clock.advance(59_999)
+  become('a', 'disconnected')
+  t.strictSame(results, [], 'what has come to its end before is no progress')
+  clock.advance(1)
+  t.match(results, [{ connected: 0, total: 3, elapsedMs: 179_000 }])
+})
+
+t.test('progress before the last start does not end the boot before it', async (t) => {
+  const { clock, results, become } = boot(['a', 'b'], 100_000)
+  clock.advance(1000)
+  become('a', 'connected')
+  clock.advance(158_999)
+  t.strictSame(results, [])
+  clock.advance(1)
+  t.match(results, [{ connected: 1, total: 2 }])
+})
+
 t.test('a boot of nobody is over at once', async (t) => {
   const { clock, results } = boot([])
   t.strictSame(results, [{ connected: 0, total: 0, elapsedMs: 0 }])

@@ -156,7 +156,7 @@ t.test(
   'whatever happens: one socket, only with a permit, each state with an end, old sockets without a say',
   async () => {
     fc.assert(
-      fc.property(fc.boolean(), fc.boolean(), fc.array(op, { maxLength: 80 }), (linked, pairing, ops) => {
+      fc.property(fc.boolean(), fc.boolean(), fc.array(op, { maxLength: 80, size: 'max' }), (linked, pairing, ops) => {
         const shell = new Shell()
         if (linked && pairing) shell.step({ type: 'pair', linked: false })
         shell.step({ type: 'begin', linked, pairing })
@@ -213,7 +213,7 @@ t.test('an outage of any length and kind costs a linked account nothing, and it 
     gateMs: fc.nat(400_000),
   })
   fc.assert(
-    fc.property(fc.array(end, { minLength: 1, maxLength: 200 }), (ends) => {
+    fc.property(fc.array(end, { minLength: 1, maxLength: 200, size: 'max' }), (ends) => {
       const shell = new Shell()
       shell.step({ type: 'begin', linked: true, pairing: false })
       const toQueue = (random: number): void => {
