@@ -22,12 +22,22 @@ t.test('what a crash left of an earlier probe is no hindrance', async (t) => {
 
 t.test('a directory that is not there', async (t) => {
   const path = join(t.testdir({}), 'none')
-  t.strictSame(await probeStorage(path), { exists: false, writable: false, problem: `${path} does not exist` })
+  t.strictSame(await probeStorage(path), {
+    exists: false,
+    writable: false,
+    problem: `${path} does not exist`,
+    full: false,
+  })
 })
 
 t.test('a file in its place, or on the way to it', async (t) => {
   const path = join(t.testdir({ file: 'x' }), 'file')
-  t.strictSame(await probeStorage(path), { exists: true, writable: false, problem: `${path} is not a directory` })
+  t.strictSame(await probeStorage(path), {
+    exists: true,
+    writable: false,
+    problem: `${path} is not a directory`,
+    full: false,
+  })
   t.match(await probeStorage(join(path, 'below')), { writable: false, problem: 'ENOTDIR', full: false })
 })
 
