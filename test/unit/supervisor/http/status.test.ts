@@ -44,7 +44,7 @@ t.test('health is for everybody, and says nothing of accounts but their number',
 t.test('health fails when the disk does, and while the service stops, not while it starts', async (t) => {
   const cases: [Partial<HttpServiceOptions>, number, object][] = [
     [
-      { storage: { exists: false, writable: false, problem: 'gone' } },
+      { storage: { exists: false, writable: false, problem: 'gone', full: true } },
       503,
       { storage: { exists: false, writable: false } },
     ],
