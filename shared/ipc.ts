@@ -34,8 +34,11 @@ const StartMessage = Type.Object({
 /** Supervisor to worker. */
 export const ToWorker = Type.Union([
   StartMessage,
-  /** The connect gate's turn: open the socket now. */
-  Type.Object({ type: Type.Literal('permit') }),
+  /**
+   * The connect gate's turn: open the socket now. `shared`: connects of several accounts fail, so that a refusal is no
+   * verdict on this one.
+   */
+  Type.Object({ type: Type.Literal('permit'), shared: Type.Boolean() }),
   /** The way to WhatsApp is clear again: whoever waits for its next try asks for a permit now. */
   Type.Object({ type: Type.Literal('retry') }),
   /** The operator wants a QR code. Nothing happens where the account is linked. */

@@ -3,14 +3,14 @@ import type { Clock, Timer } from '../shared/clock.ts'
 import { withDeadline } from '../shared/deadline.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
-import type { FromWorker, StartMessage } from '../shared/ipc.ts'
+import type { FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import { phoneOfJid } from '../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../shared/states.ts'
+import { reportOf } from './core/connection-report.ts'
 import {
   deadlineOf,
   NEW_CONNECTION,
-  reportOf,
   stepConnection,
   type Connection,
   type ConnectionEffect,
@@ -90,8 +90,8 @@ export class Account {
   }
 
   /** The supervisor's words. */
-  handle(type: 'permit' | 'retry' | 'pair'): void {
-    this.#step(type === 'pair' ? { type, linked: this.#isLinked() } : { type })
+  handle(message: Extract<ToWorker, { type: 'permit' | 'retry' | 'pair' }>): void {
+    this.#step(message.type === 'pair' ? { ...message, linked: this.#isLinked() } : message)
   }
 
   /** Closes the socket, puts everything on the disk, says so, and ends the process. Safe to call twice. */

@@ -71,7 +71,7 @@ hear = (message) => {
     case 'permit':
     case 'retry':
     case 'pair':
-      return account.handle(message.type)
+      return account.handle(message)
     case 'stop':
       return void account.stop()
     case 'start':

@@ -6,7 +6,7 @@
  *
  * | mode    | grants                                                    | leaves on                                    |
  * |---------|-----------------------------------------------------------|----------------------------------------------|
- * | open    | `ratePerSecond`, at most `maxInFlight` unanswered         | `closeAfter` failures in a row -> closed     |
+ * | open    | `ratePerSecond`, at most `maxInFlight` unanswered         | `closeAfter` accounts failed in a row -> closed |
  * | closed  | one account at a time, `probeGapMs` after the last probe  | a success -> open, at the lowest rate        |
  *
  * First come, first served: an account that fails goes to the end of the queue, so probes take turns. Times are
@@ -16,7 +16,7 @@ export interface GateLimits {
   minPerSecond: number
   maxPerSecond: number
   maxInFlight: number
-  /** Failures in a row, of whatever accounts, that close the gate. */
+  /** So many different accounts that failed with no success between them close the gate: one alone is its own trouble. */
   closeAfter: number
   /** The pause between probes grows from the first to the last: one account can be unlucky, an outage is long. */
   probeGapFirstMs: number
@@ -45,7 +45,8 @@ export interface Gate {
   inFlight: ReadonlyMap<string, number>
   ratePerSecond: number
   lastGrantMs: number
-  failuresInRow: number
+  /** Accounts that failed since the last success. */
+  failing: ReadonlySet<string>
   /** Probes since the gate closed; undefined while it is open. */
   probes: number | undefined
 }
@@ -62,7 +63,7 @@ export function newGate(limits: GateLimits): Gate {
     inFlight: new Map(),
     ratePerSecond: limits.maxPerSecond,
     lastGrantMs: Number.NEGATIVE_INFINITY,
-    failuresInRow: 0,
+    failing: new Set(),
     probes: undefined,
   }
 }
@@ -71,6 +72,11 @@ export function newGate(limits: GateLimits): Gate {
 export function requestPermit(gate: Gate, accountId: string): Gate {
   const queue = gate.queue.includes(accountId) ? gate.queue : [...gate.queue, accountId]
   return { ...gate, queue, inFlight: without(gate.inFlight, accountId) }
+}
+
+/** Whether what fails now is shared by accounts, so that it is no verdict on any one of them. */
+export function isClosed(gate: Gate): boolean {
+  return gate.probes !== undefined
 }
 
 /** The account's process is gone or no longer wants to connect. */
@@ -96,13 +102,13 @@ export function settlePermit(
     case 'answered': {
       const reopened = gate.probes !== undefined
       const ratePerSecond = reopened ? limits.minPerSecond : Math.min(limits.maxPerSecond, gate.ratePerSecond + 1)
-      return { gate: { ...gate, inFlight, ratePerSecond, failuresInRow: 0, probes: undefined }, reopened }
+      return { gate: { ...gate, inFlight, ratePerSecond, failing: new Set(), probes: undefined }, reopened }
     }
     case 'failed': {
-      const failuresInRow = gate.failuresInRow + 1
+      const failing = new Set(gate.failing).add(accountId)
       const ratePerSecond = Math.max(limits.minPerSecond, gate.ratePerSecond / 2)
-      const probes = gate.probes ?? (failuresInRow >= limits.closeAfter ? 0 : undefined)
-      return { gate: { ...gate, inFlight, ratePerSecond, failuresInRow, probes }, reopened: false }
+      const probes = gate.probes ?? (failing.size >= limits.closeAfter ? 0 : undefined)
+      return { gate: { ...gate, inFlight, ratePerSecond, failing, probes }, reopened: false }
     }
     default:
       return result satisfies never

@@ -53,6 +53,7 @@ export class Fleet {
   readonly #notBefore = new Map<string, number>()
   /** Accounts whose worker said that everything is on the disk. */
   readonly #flushed = new Set<string>()
+  readonly #removals = new Map<string, Promise<void>>()
   #stopping = false
 
   constructor(options: FleetOptions) {
@@ -62,7 +63,7 @@ export class Fleet {
       options.gateLimits,
       options.clock,
       options.log,
-      (id) => this.#processes.get(id)?.send({ type: 'permit' }),
+      (id, shared) => this.#processes.get(id)?.send({ type: 'permit', shared }),
       () => {
         for (const process of this.#processes.values()) process.send({ type: 'retry' })
       },
@@ -102,12 +103,20 @@ export class Fleet {
     this.#dispatch(record.accountId, { type: 'start' })
   }
 
-  /** Renames an account. Resolves when it is on the disk. */
+  /**
+   * Renames an account. Resolves when it is on the disk.
+   * @throws AppError storage_unavailable: it then has the old name
+   */
   async rename(accountId: string, name: string): Promise<void> {
-    const before = this.#account(accountId)
-    if (before.record.name === name) return
-    this.#change(accountId, (account) => ({ record: { ...account.record, name } }))
-    await this.#save()
+    const before = this.#account(accountId).record.name
+    if (before === name) return
+    this.#change(accountId, ({ record }) => ({ record: { ...record, name } }))
+    try {
+      await this.#save()
+    } catch (error) {
+      this.#change(accountId, ({ record }) => ({ record: { ...record, name: before } }))
+      throw error
+    }
   }
 
   /** Asks for a QR code. Does nothing where the account is linked, or where one is on the screen. */
@@ -128,15 +137,23 @@ export class Fleet {
 
   /**
    * Stops the account, takes its session off its directory, and forgets it. The wish is on the disk before anything
-   * else happens, so that a crash on the way ends in the same place.
+   * else happens, so that a crash on the way ends in the same place. Asked twice, it is done once.
    */
-  async remove(accountId: string, purge: boolean): Promise<void> {
-    const { log } = this.#options
+  remove(accountId: string, purge: boolean): Promise<void> {
+    const known = this.#removals.get(accountId)
+    if (known !== undefined) return known
+    const removal = this.#remove(accountId, purge).finally(() => this.#removals.delete(accountId))
+    this.#removals.set(accountId, removal)
+    return removal
+  }
+
+  async #remove(accountId: string, purge: boolean): Promise<void> {
+    const { registry, log } = this.#options
     this.#assertRunning()
-    const before = this.#options.registry.get(accountId)
+    const before = registry.get(accountId)
     if (before === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
-    this.#change(accountId, (account) => ({
-      record: { ...account.record, desired: 'removed', purge: purge || account.record.purge },
+    this.#change(accountId, ({ record }) => ({
+      record: { ...record, desired: 'removed', purge: purge || record.purge },
     }))
     try {
       await this.#save()

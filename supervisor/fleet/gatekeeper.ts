@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
 import {
   grantPermits,
+  isClosed,
   newGate,
   requestPermit,
   settlePermit,
@@ -16,16 +17,22 @@ export class Gatekeeper {
   readonly #limits: GateLimits
   readonly #clock: Clock
   readonly #log: Log
-  readonly #onGrant: (accountId: string) => void
+  readonly #onGrant: (accountId: string, shared: boolean) => void
   readonly #onReopen: () => void
   #gate: Gate
   #timer: Timer | undefined
 
   /**
-   * @param onGrant the account may open its socket
+   * @param onGrant the account may open its socket; `shared`: as the probe of a fleet in trouble
    * @param onReopen WhatsApp can be reached again: whoever waits out a backoff may ask now
    */
-  constructor(limits: GateLimits, clock: Clock, log: Log, onGrant: (accountId: string) => void, onReopen: () => void) {
+  constructor(
+    limits: GateLimits,
+    clock: Clock,
+    log: Log,
+    onGrant: (accountId: string, shared: boolean) => void,
+    onReopen: () => void,
+  ) {
     this.#limits = limits
     this.#clock = clock
     this.#log = log
@@ -45,15 +52,8 @@ export class Gatekeeper {
   }
 
   settle(accountId: string, result: PermitResult): void {
-    const wasClosed = this.#gate.probes !== undefined
     const { gate, reopened } = settlePermit(this.#gate, accountId, result, this.#limits)
-    this.#gate = gate
-    if (!wasClosed && gate.probes !== undefined) {
-      this.#log.warn(
-        { event: 'gate.closed', failures: gate.failuresInRow },
-        'Connects fail: one account probes at a time',
-      )
-    }
+    this.#become(gate)
     if (reopened) {
       this.#log.info({ event: 'gate.opened' }, 'WhatsApp answers again: the others follow')
       this.#onReopen()
@@ -65,11 +65,21 @@ export class Gatekeeper {
     this.#timer?.cancel()
   }
 
+  #become(gate: Gate): void {
+    if (!isClosed(this.#gate) && isClosed(gate)) {
+      this.#log.warn(
+        { event: 'gate.closed', accounts: gate.failing.size },
+        'Connects of several accounts fail: one probes at a time',
+      )
+    }
+    this.#gate = gate
+  }
+
   #pump(): void {
     this.#timer?.cancel()
     const { gate, granted, nextMs } = grantPermits(this.#gate, this.#clock.monotonicMs(), this.#limits)
-    this.#gate = gate
-    for (const accountId of granted) this.#onGrant(accountId)
+    this.#become(gate)
+    for (const accountId of granted) this.#onGrant(accountId, isClosed(gate))
     if (nextMs !== undefined) {
       this.#timer = this.#clock.setTimer(nextMs - this.#clock.monotonicMs(), () => this.#pump())
     }

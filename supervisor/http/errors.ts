@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, ERRORS, messageOf, type ErrorCode } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
@@ -35,6 +36,16 @@ export function handleErrors(app: FastifyInstance, log: Log): void {
 /** For what fails before there is a route, and so never meets the error handler: a URL that can't be decoded. */
 export function answerUnroutable(_error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
   void sendError(reply, 'bad_request', 'The address of the request could not be read, or is too long.')
+}
+
+/** For what is no HTTP at all, or too large or too slow to be read: nothing of Fastify is involved yet. */
+export function refuseGarbage(_error: unknown, socket: Socket): void {
+  if (!socket.writable) return
+  const code: ErrorCode = 'bad_request'
+  const body = JSON.stringify({ success: false, error: { code, message: 'The request could not be read as HTTP.' } })
+  const { httpStatus } = ERRORS[code]
+  const head = `HTTP/1.1 ${httpStatus} Bad Request\r\nContent-Type: application/json\r\nConnection: close`
+  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
 
 function explain(error: FastifyError): [ErrorCode, string] {

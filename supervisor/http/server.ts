@@ -11,7 +11,7 @@ import type { Fleet } from '../fleet/fleet.ts'
 import type { QrRenderer } from '../qr/qr-renderer.ts'
 import type { StorageMonitor } from '../storage/probe.ts'
 import { requireAuth, type Auth } from './auth.ts'
-import { answerUnroutable, handleErrors } from './errors.ts'
+import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { loginRoutes } from './routes/login.ts'
 import { dashboardRoutes, healthRoutes } from './routes/status.ts'
@@ -48,6 +48,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     requestTimeout: REQUEST_TIMEOUT_MS,
     // A page that keeps a connection open must not keep the service from stopping.
     forceCloseConnections: true,
+    clientErrorHandler: refuseGarbage,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: answerUnroutable,
   })

@@ -1,5 +1,5 @@
 import { backoffMs } from '../../shared/backoff.ts'
-import type { ConnectionReport, ConnectionStatus, Reason } from '../../shared/states.ts'
+import type { ConnectionStatus, Reason } from '../../shared/states.ts'
 import { verdictOn, type CloseCause, type Verdict } from './disconnect-policy.ts'
 import { judgeLiveness, PROBE_DEADLINE_MS } from './liveness.ts'
 
@@ -31,7 +31,7 @@ export type ConnectionState =
       onRetry: boolean
     }
   | { name: 'queued'; untilMs: number; reason: Reason; code: number | null }
-  | { name: 'opening'; untilMs: number; reason: Reason }
+  | { name: 'opening'; untilMs: number; reason: Reason; shared: boolean }
   | { name: 'pairing'; untilMs: number }
   | { name: 'open'; sinceMs: number; nextCheckMs: number; probeSentMs: number | null }
   | { name: 'stopped' }
@@ -56,7 +56,8 @@ export interface Connection {
 
 export type ConnectionEvent =
   | { type: 'begin'; linked: boolean; pairing: boolean }
-  | { type: 'permit' }
+  /** `shared`: connects of several accounts fail, a refusal is no verdict on this one. */
+  | { type: 'permit'; shared: boolean }
   /** The gate reopened: no need to wait out the backoff. */
   | { type: 'retry' }
   | { type: 'pair'; linked: boolean }
@@ -112,36 +113,6 @@ export const NEW_CONNECTION: Connection = {
   pairing: false,
 }
 
-/** What the supervisor is told. Waiting for a permit after a failure is no progress: it shows as disconnected. */
-export function reportOf(connection: Connection, nowMs: number, epochMs: number): ConnectionReport {
-  const { state, attempt } = connection
-  const base = { code: null, attempt, nextTryAtMs: null }
-  switch (state.name) {
-    case 'idle':
-      return { ...base, status: state.status, reason: state.reason, code: state.code }
-    case 'waiting':
-      return {
-        ...base,
-        status: state.status,
-        reason: state.reason,
-        code: state.code,
-        nextTryAtMs: Math.round(epochMs + state.untilMs - nowMs),
-      }
-    case 'queued':
-      return { ...base, status: attempt > 0 ? 'disconnected' : 'connecting', reason: state.reason, code: state.code }
-    case 'opening':
-      return { ...base, status: 'connecting', reason: state.reason }
-    case 'pairing':
-      return { ...base, status: 'needs_qr', reason: 'pairing' }
-    case 'open':
-      return { ...base, status: 'connected', reason: null }
-    case 'stopped':
-      return { ...base, status: 'disconnected', reason: 'stopped' }
-    default:
-      return state satisfies never
-  }
-}
-
 /** When the shell shall send `timer`; undefined where only an event from outside leads on. */
 export function deadlineOf(connection: Connection): number | undefined {
   const { state } = connection
@@ -185,7 +156,8 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
       if (c.state.name !== 'queued') return [c, []]
       const socket = c.socket + 1
       const reason = c.attempt > 0 || c.state.reason !== 'starting' ? c.state.reason : 'opening'
-      const state: ConnectionState = { name: 'opening', untilMs: nowMs + OPEN_DEADLINE_MS, reason }
+      const { shared } = event
+      const state: ConnectionState = { name: 'opening', untilMs: nowMs + OPEN_DEADLINE_MS, reason, shared }
       return [{ ...c, socket, state }, [{ type: 'open_socket', socket }]]
     }
     case 'retry':
@@ -194,7 +166,9 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
     case 'pair':
       // Whether the account is linked is not known before the session is open: `begin` takes the wish up.
       if (isNew(c)) return [{ ...c, pairing: true }, []]
-      if (event.linked || c.state.name !== 'idle') return [{ ...c, pairing: !event.linked }, []]
+      if (event.linked || (c.state.name !== 'idle' && c.state.name !== 'waiting')) {
+        return [{ ...c, pairing: !event.linked }, []]
+      }
       return queue({ ...c, pairing: true, attempt: 0, refusals: 0, restarts: 0 }, 'starting', null, nowMs)
     case 'qr': {
       const state: ConnectionState = { name: 'pairing', untilMs: nowMs + event.lifetimeMs + QR_GRACE_MS }
@@ -203,7 +177,8 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
       return [{ ...c, state }, [{ type: 'permit_result', result: 'opened' }, show]]
     }
     case 'new_login': {
-      const state: ConnectionState = { name: 'opening', untilMs: nowMs + OPEN_DEADLINE_MS, reason: 'restart_required' }
+      const untilMs = nowMs + OPEN_DEADLINE_MS
+      const state: ConnectionState = { name: 'opening', untilMs, reason: 'restart_required', shared: false }
       return [{ ...c, pairing: false, state }, [hideQr]]
     }
     case 'open': {
@@ -343,11 +318,12 @@ function closedUnlinked(
     return [{ ...c, pairing: false, state: { name: 'idle', status, reason, code: cause.code } }, before]
   }
   // A refused login without a linked account is a pairing that never finished: its half-made creds are worthless.
-  const anew: ConnectionEffect[] =
-    verdict.follows === 'unlink' ? [...before, { type: 'set_aside', reason: 'not_linked' }] : before
+  const unfinished = verdict.follows === 'unlink'
+  const anew: ConnectionEffect[] = unfinished ? [...before, { type: 'set_aside', reason: 'not_linked' }] : before
+  const shown: Verdict = unfinished ? { ...verdict, reason: 'not_linked' } : verdict
   const attempt = c.attempt + 1
-  const untilMs = nowMs + backoffMs(attempt, random)
-  return [{ ...c, attempt, state: waiting(untilMs, verdict, cause.code, true) }, anew]
+  const untilMs = nowMs + (verdict.follows === 'slowly' ? SLOW_RETRY_MS : backoffMs(attempt, random))
+  return [{ ...c, attempt, state: waiting(untilMs, shown, cause.code, true) }, anew]
 }
 
 function follow(
@@ -382,6 +358,8 @@ function follow(
     case 'backoff':
       return later({ ...c, attempt }, backoffMs(attempt, random), true)
     case 'spend': {
+      if (c.state.name === 'opening' && c.state.shared)
+        return later({ ...c, attempt }, backoffMs(attempt, random), true)
       const refusals = c.refusals + 1
       if (refusals >= limits.maxReconnectAttempts) {
         return idle('needs_qr', 'bad_session', [{ type: 'set_aside', reason: 'bad_session' }])

@@ -12,7 +12,10 @@ export type Follows =
   | 'at_once'
   /** A new socket after a backoff, for ever: an outage never costs a session. */
   | 'backoff'
-  /** As backoff, and counted towards MAX_RECONNECT_ATTEMPTS; when they are used up the session is set aside. */
+  /**
+   * As backoff, and counted towards MAX_RECONNECT_ATTEMPTS; when they are used up the session is set aside. Not counted
+   * while connects of other accounts fail as well: what refuses them all is no verdict on one session.
+   */
   | 'spend'
   /** One more try after a minute, then nothing before the operator asks. */
   | 'once_more'
@@ -83,14 +86,16 @@ export function verdictOn(cause: CloseCause): Verdict {
     case 'upgrade':
       return down('connect_refused', 'backoff', 'failed')
     case 'login':
-      // WhatsApp was reached, read the login and said no. 400, 411, 413 to 415, 463, 500, 501 and whatever is new.
-      return BY_CODE[cause.code ?? 0] ?? down('refused', 'spend')
+      // WhatsApp was reached, read the login and said no. 400, 411, 413 to 415, 463 and whatever is new.
+      // But 500 and 501 are its own trouble, which may last for hours: they say nothing about a session either.
+      if (cause.code === 500 || cause.code === 501) return down('server_error', 'backoff', 'failed')
+      return BY_CODE[cause.code ?? 0] ?? down('refused', 'spend', 'failed')
     case 'stream':
       // An open stream that ends with an error of the server (500, 516, 540, ...) is no verdict on the session.
       return BY_CODE[cause.code ?? 0] ?? down('server_error', 'backoff', 'failed')
     case 'transport':
       // 411 comes without a <failure>: WhatsApp says that this number has no multi-device.
-      if (cause.code === 411) return down('refused', 'spend')
+      if (cause.code === 411) return down('refused', 'spend', 'failed')
       return BY_CODE[cause.code ?? 0] ?? down('connection_closed', 'backoff', 'failed')
     default:
       return cause.from satisfies never

@@ -23,7 +23,7 @@ const START: StartMessage = {
 /** One of each kind: the compiler sees to it that none is missing. */
 const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
   start: START,
-  permit: { type: 'permit' },
+  permit: { type: 'permit', shared: false },
   retry: { type: 'retry' },
   pair: { type: 'pair' },
   stop: { type: 'stop' },

@@ -51,7 +51,7 @@ t.test('asking again gives a held permit back, unjudged, and goes to the end', a
   const again = requestPermit(gate, 'a')
   t.strictSame(again.queue, ['b', 'a'])
   t.equal(again.inFlight.size, 0)
-  t.equal(again.failuresInRow, 0)
+  t.equal(again.failing.size, 0)
 })
 
 t.test('withdrawing frees the turn and the permit', async (t) => {
@@ -105,7 +105,7 @@ t.test('three failures in a row close the gate; an answer in between does not le
     gate = settle(gate, 'abcd'.charAt(i), result).gate
   })
   t.equal(gate.probes, undefined)
-  t.equal(gate.failuresInRow, 1)
+  t.equal(gate.failing.size, 1)
 })
 
 t.test('closed: one probe at a time, in turns, 1, 2, 4, 4 s apart', async (t) => {
@@ -146,7 +146,7 @@ t.test('a success opens the gate at the lowest rate, and says so once', async (t
   const { gate } = grant(closedGate(['a', 'b', 'c', 'd']), 3000)
   const opened = settle(gate, 'd', 'opened')
   t.equal(opened.reopened, true)
-  t.match(opened.gate, { probes: undefined, failuresInRow: 0, ratePerSecond: LIMITS.minPerSecond })
+  t.match(opened.gate, { probes: undefined, failing: new Set(), ratePerSecond: LIMITS.minPerSecond })
   const next = grant(opened.gate, 4000)
   t.strictSame(next.granted, ['a'])
   t.equal(settle(next.gate, 'a', 'opened').reopened, false)
@@ -162,7 +162,7 @@ t.test('permits that are never answered count as failures', async (t) => {
   for (const nowMs of [0, 200, 400]) gate = grant(gate, nowMs).gate
   t.equal(gate.inFlight.size, 3)
   const late = grant(gate, 400 + LIMITS.permitExpiryMs)
-  t.equal(late.gate.failuresInRow, 3)
+  t.equal(late.gate.failing.size, 3)
   t.strictSame(late.granted, ['d'], 'as a probe')
   t.equal(late.gate.probes, 1)
 })

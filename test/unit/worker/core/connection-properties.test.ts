@@ -1,10 +1,10 @@
+import { reportOf } from '../../../../worker/core/connection-report.ts'
 import fc from 'fast-check'
 import t from 'tap'
 import type { CloseCause } from '../../../../worker/core/disconnect-policy.ts'
 import {
   deadlineOf,
   NEW_CONNECTION,
-  reportOf,
   stepConnection,
   type Connection,
   type ConnectionEffect,
@@ -164,6 +164,8 @@ t.test(
           const socket = shell.c.socket
           switch (op) {
             case 'permit':
+              shell.step({ type: op, shared: random < 0.5 })
+              break
             case 'retry':
               shell.step({ type: op })
               break
@@ -229,7 +231,7 @@ t.test('an outage of any length and kind costs a linked account nothing, and it 
         const turnMs = shell.nowMs + gateMs
         while ((deadlineOf(shell.c) ?? Infinity) < turnMs) shell.timer(0, true, random)
         shell.nowMs = Math.max(shell.nowMs, turnMs)
-        shell.step({ type: 'permit' })
+        shell.step({ type: 'permit', shared: false })
         if (openFirst) shell.step({ type: 'open', socket: shell.c.socket })
         shell.step({ type: 'closed', socket: shell.c.socket, cause, linked: true, random })
         const { status } = reportOf(shell.c, shell.nowMs, shell.nowMs)
@@ -237,7 +239,7 @@ t.test('an outage of any length and kind costs a linked account nothing, and it 
       }
       if (shell.effects.some(({ type }) => type === 'set_aside' || type === 'renew_process')) throw new Error('cost')
       toQueue(0)
-      shell.step({ type: 'permit' })
+      shell.step({ type: 'permit', shared: false })
       shell.step({ type: 'open', socket: shell.c.socket })
       for (let i = 0; i < 3; i++) shell.timer(shell.nowMs, true, 0)
       const { state, attempt, refusals } = shell.c
@@ -261,7 +263,7 @@ t.test('refusals alone set the session aside, after exactly as many as the opera
     while (asides === 0 && tries < 20) {
       tries++
       step({ type: 'timer', lastFrameMs: 0, linked: true, random: 0 })
-      step({ type: 'permit' })
+      step({ type: 'permit', shared: false })
       step({ type: 'closed', socket: c.socket, cause: { from: 'login', code: 463 }, linked: true, random: 0 })
     }
     t.equal(tries, most)

@@ -1,3 +1,4 @@
+import { reportOf } from '../../../../worker/core/connection-report.ts'
 import t from 'tap'
 import type { CloseCause } from '../../../../worker/core/disconnect-policy.ts'
 import {
@@ -5,7 +6,6 @@ import {
   HEALTHY_AFTER_MS,
   NEW_CONNECTION,
   REPLACED_MEMORY_MS,
-  reportOf,
   stepConnection,
   type Connection,
   type ConnectionEffect,
@@ -36,7 +36,7 @@ const waiting = at({
 })
 const idle = at({ name: 'idle', status: 'needs_qr', reason: 'qr_expired', code: 408 })
 const queued = at({ name: 'queued', untilMs: 300_000, reason: 'starting', code: null })
-const opening = at({ name: 'opening', untilMs: 61_000, reason: 'opening' })
+const opening = at({ name: 'opening', untilMs: 61_000, reason: 'opening', shared: false })
 const pairing = at({ name: 'pairing', untilMs: 76_000 }, { pairing: true })
 const open = at({ name: 'open', sinceMs: 1000, nextCheckMs: 61_000, probeSentMs: null })
 
@@ -58,7 +58,7 @@ const lost: CloseCause = { from: 'transport', code: 408 }
 const ask: ConnectionEffect = { type: 'request_permit' }
 const hide: ConnectionEffect = { type: 'show_qr', text: null, lifetimeMs: 0 }
 const tearDown: ConnectionEffect = { type: 'tear_down', socket: 3 }
-const answered: ConnectionEffect = { type: 'permit_result', result: 'answered' }
+const failed: ConnectionEffect = { type: 'permit_result', result: 'failed' }
 
 t.test('pair that comes before the session is open is remembered, and opens nothing yet', async (t) => {
   const [early, none] = stepConnection(NEW_CONNECTION, { type: 'pair', linked: false }, 0, LIMITS)
@@ -78,7 +78,7 @@ t.test('begin a second time changes nothing', async (t) => {
 
 t.test('refusals of WhatsApp: the fifth sets the session aside, outages in between count for nothing', async (t) => {
   let c = opening
-  for (const [i, code] of [500, 411, 463, 500].entries()) {
+  for (const [i, code] of [400, 411, 463, 400].entries()) {
     const [refused, effects] = stepConnection(c, closed({ from: 'login', code }), 0, LIMITS)
     t.notMatch(effects, [{ type: 'set_aside' }])
     t.match(refused, { refusals: i + 1, state: { name: 'waiting', reason: 'refused', onRetry: false } })
@@ -87,9 +87,38 @@ t.test('refusals of WhatsApp: the fifth sets the session aside, outages in betwe
     t.equal(dropped.refusals, i + 1)
     c = { ...dropped, state: opening.state }
   }
-  const [last, effects] = stepConnection(c, closed({ from: 'login', code: 500 }), 0, LIMITS)
+  const [last, effects] = stepConnection(c, closed({ from: 'login', code: 400 }), 0, LIMITS)
   t.match(last, { attempt: 0, refusals: 0, state: { name: 'idle', status: 'needs_qr', reason: 'bad_session' } })
-  t.strictSame(effects, [hide, tearDown, answered, { type: 'set_aside', reason: 'bad_session' }])
+  t.strictSame(effects, [hide, tearDown, failed, { type: 'set_aside', reason: 'bad_session' }])
+})
+
+t.test('refusals while other accounts fail too count for nothing, however many', async (t) => {
+  let c = { ...opening, refusals: LIMITS.maxReconnectAttempts - 1 }
+  for (let i = 0; i < 20; i++) {
+    const shared = { ...c, state: { ...opening.state, shared: true } } as Connection
+    const [refused, effects] = stepConnection(shared, closed({ from: 'login', code: 400 }), 0, LIMITS)
+    t.notOk(effects.some(({ type }) => type === 'set_aside'))
+    t.match(refused, {
+      refusals: LIMITS.maxReconnectAttempts - 1,
+      state: { name: 'waiting', reason: 'refused', onRetry: true },
+    })
+    c = refused
+  }
+})
+
+t.test('an operator who asks for a QR code does not wait out a backoff', async (t) => {
+  const [waiting] = stepConnection(opening, closed(lost, { linked: false }), 0, LIMITS)
+  t.equal(waiting.state.name, 'waiting')
+  const [asked, effects] = stepConnection(waiting, { type: 'pair', linked: false }, 0, LIMITS)
+  t.equal(asked.state.name, 'queued')
+  t.strictSame(effects, [{ type: 'request_permit' }])
+})
+
+t.test('a refused client version is tried slowly, linked or not', async (t) => {
+  for (const linked of [true, false]) {
+    const [later] = stepConnection(opening, closed({ from: 'login', code: 405 }, { linked }), 0, LIMITS)
+    t.match(later.state, { name: 'waiting', untilMs: 600_000, reason: 'client_outdated' })
+  }
 })
 
 t.test('replaced: one slow try, then nothing; again only when the last time is long ago', async (t) => {
@@ -115,7 +144,7 @@ t.test('two sockets that go silent in a row bring a new process, with the times 
     effects.push(...done.map(({ type }) => type))
   }
   const goSilent = (): void => {
-    step({ type: 'permit' })
+    step({ type: 'permit', shared: false })
     step({ type: 'open', socket: c.socket })
     const lastFrameMs = nowMs
     for (let dueMs = deadlineOf(c); c.state.name === 'open' && dueMs !== undefined; dueMs = deadlineOf(c)) {

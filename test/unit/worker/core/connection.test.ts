@@ -45,7 +45,7 @@ const patient = at({
 })
 const idle = at({ name: 'idle', status: 'needs_qr', reason: 'qr_expired', code: 408 })
 const queued = at({ name: 'queued', untilMs: 300_000, reason: 'starting', code: null })
-const opening = at({ name: 'opening', untilMs: 61_000, reason: 'opening' })
+const opening = at({ name: 'opening', untilMs: 61_000, reason: 'opening', shared: false })
 const pairing = at({ name: 'pairing', untilMs: 76_000 }, { pairing: true })
 const open = at({ name: 'open', sinceMs: 1000, nextCheckMs: 61_000, probeSentMs: null })
 
@@ -106,7 +106,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     [ask],
   ],
   ['idle, retry', idle, { type: 'retry' }, 5000, {}, []],
-  ['idle, permit', idle, { type: 'permit' }, 5000, {}, []],
+  ['idle, permit', idle, { type: 'permit', shared: false }, 5000, {}, []],
   [
     'idle, pair',
     { ...idle, attempt: 3, refusals: 2, restarts: 1 },
@@ -142,13 +142,13 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     [ask],
   ],
   ['waiting for another program to let go, the gate reopened', patient, { type: 'retry' }, 5000, {}, []],
-  ['waiting, a permit nobody asked for', waiting, { type: 'permit' }, 5000, {}, []],
+  ['waiting, a permit nobody asked for', waiting, { type: 'permit', shared: false }, 5000, {}, []],
   [
     'queued, permit',
     queued,
-    { type: 'permit' },
+    { type: 'permit', shared: false },
     5000,
-    { socket: 4, state: { name: 'opening', untilMs: 5000 + OPEN_DEADLINE_MS, reason: 'opening' } },
+    { socket: 4, state: { name: 'opening', untilMs: 5000 + OPEN_DEADLINE_MS, reason: 'opening', shared: false } },
     [{ type: 'open_socket', socket: 4 }],
   ],
   [
@@ -159,7 +159,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     { state: { name: 'queued', untilMs: 600_000, reason: 'starting', code: null } },
     [ask],
   ],
-  ['opening, a second permit', opening, { type: 'permit' }, 5000, {}, []],
+  ['opening, a second permit', opening, { type: 'permit', shared: false }, 5000, {}, []],
   [
     'opening, open',
     opening,
@@ -238,7 +238,10 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     pairing,
     { type: 'new_login', socket: 3 },
     10_000,
-    { pairing: false, state: { name: 'opening', untilMs: 10_000 + OPEN_DEADLINE_MS, reason: 'restart_required' } },
+    {
+      pairing: false,
+      state: { name: 'opening', untilMs: 10_000 + OPEN_DEADLINE_MS, reason: 'restart_required', shared: false },
+    },
     [hide],
   ],
   [
@@ -267,7 +270,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     5000,
     {
       attempt: 1,
-      state: { name: 'waiting', untilMs: 6000, status: 'needs_qr', reason: 'logged_out', code: 401, onRetry: true },
+      state: { name: 'waiting', untilMs: 6000, status: 'needs_qr', reason: 'not_linked', code: 401, onRetry: true },
     },
     [hide, tearDown, answered, { type: 'set_aside', reason: 'not_linked' }],
   ],

@@ -24,8 +24,9 @@ const DESIGN: [row: string, CloseCause, Expected][] = [
   ],
   ['503 at login', { from: 'login', code: 503 }, ['disconnected', 'server_error', 'backoff', 'failed']],
   ['503 later', { from: 'stream', code: 503 }, ['disconnected', 'server_error', 'backoff', 'failed']],
-  ['no multi-device', { from: 'transport', code: 411 }, ['disconnected', 'refused', 'spend', 'answered']],
-  ['500 at login', { from: 'login', code: 500 }, ['disconnected', 'refused', 'spend', 'answered']],
+  ['no multi-device', { from: 'transport', code: 411 }, ['disconnected', 'refused', 'spend', 'failed']],
+  ['500 at login', { from: 'login', code: 500 }, ['disconnected', 'server_error', 'backoff', 'failed']],
+  ['refused at login', { from: 'login', code: 400 }, ['disconnected', 'refused', 'spend', 'failed']],
   ['logged out at login', { from: 'login', code: 401 }, ['needs_qr', 'logged_out', 'unlink', 'answered']],
   ['logged out later', { from: 'stream', code: 401 }, ['needs_qr', 'logged_out', 'unlink', 'answered']],
   ['banned for a time', { from: 'login', code: 402 }, ['disconnected', 'temporarily_banned', 'stop', 'answered']],
@@ -64,8 +65,8 @@ const OBSERVED: [fault: string, from: CloseCause['from'], codes: readonly (numbe
   ['failure: logged out', 'login', [401], 'unlink'],
   ['failure: banned or locked', 'login', [402, 403, 406], 'stop'],
   ['failure: the client', 'login', [405, 409, 418], 'slowly'],
-  ['failure: the server', 'login', [429, 503], 'backoff'],
-  ['failure: refused', 'login', [400, 411, 413, 414, 415, 463, 500, 501, 999, null], 'spend'],
+  ['failure: the server', 'login', [429, 500, 501, 503], 'backoff'],
+  ['failure: refused', 'login', [400, 411, 413, 414, 415, 463, 999, null], 'spend'],
 ]
 
 for (const [fault, from, codes, follows] of OBSERVED) {
@@ -90,7 +91,8 @@ t.test('what slows the whole fleet down is what other accounts would meet as wel
   for (let code = 300; code < 600; code++) {
     for (const from of ['login', 'stream', 'transport'] as const) {
       const { follows, gate } = verdictOn({ from, code })
-      t.equal(gate, follows === 'backoff' || follows === 'slowly' ? 'failed' : 'answered', `${from} ${code}`)
+      const shared = follows === 'backoff' || follows === 'slowly' || follows === 'spend'
+      t.equal(gate, shared ? 'failed' : 'answered', `${from} ${code}`)
     }
   }
 })
