@@ -43,6 +43,10 @@ export const ToWorker = Type.Union([
   Type.Object({ type: Type.Literal('retry') }),
   /** The operator wants a QR code. Nothing happens where the account is linked. */
   Type.Object({ type: Type.Literal('pair') }),
+  /** The operator wants a code to type into the phone instead of scanning; answered by `pairing_code`. */
+  Type.Object({ type: Type.Literal('request_pairing_code'), requestId: Type.Integer() }),
+  /** Unlink this device at WhatsApp, and set the session aside. */
+  Type.Object({ type: Type.Literal('log_out') }),
   /** Flush, close the socket, say `stopped`, exit 0. */
   Type.Object({ type: Type.Literal('stop') }),
 ])
@@ -76,6 +80,8 @@ export const FromWorker = Type.Union([
   }),
   /** The text of a QR code, a secret while it lives; null when there is none any more. */
   Type.Object({ type: Type.Literal('qr'), text: Nullable(Type.String()), expiresAtMs: Nullable(Type.Number()) }),
+  /** The code that was asked for, a secret while it lives; null when there can be none now. */
+  Type.Object({ type: Type.Literal('pairing_code'), requestId: Type.Integer(), code: Nullable(Type.String()) }),
   /** Whose WhatsApp this is, as the session or the login says. */
   Type.Object({ type: Type.Literal('identity'), phone: Type.String() }),
   Type.Object({ type: Type.Literal('messages'), count: Type.Integer(), atMs: Type.Number() }),

@@ -4,7 +4,7 @@
  */
 
 /** What the operator wants; persisted. `removed` stays until the session is off the account's directory. */
-export type DesiredState = 'running' | 'removed'
+export type DesiredState = 'running' | 'paused' | 'removed'
 
 /** What the connection does; owned and reported by the worker. */
 export type ConnectionStatus = 'connecting' | 'connected' | 'needs_qr' | 'disconnected'
@@ -25,6 +25,7 @@ export const REASONS = {
   qr_expired: 'Nobody scanned the QR code in time. Ask for a new one.',
   logged_out: 'The phone removed this device. The old session was set aside; link again.',
   bad_session: 'WhatsApp kept refusing the session. It was set aside; link again.',
+  wrong_phone: 'The phone that scanned is not the phone of this account. Scan with the right one.',
   // down, comes back by itself
   connection_closed: 'WhatsApp or the network closed the connection.',
   connection_lost: 'The connection went silent or could not be opened.',
@@ -45,6 +46,7 @@ export const REASONS = {
   banned: 'WhatsApp banned this number.',
   client_outdated: 'WhatsApp refuses this client version.',
   session_damaged: 'The session files can not be read as what they were written. Nothing was touched.',
+  paused: 'Paused by the operator.',
   stopped: 'The account is stopped.',
 } as const satisfies Record<string, string>
 

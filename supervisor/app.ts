@@ -234,6 +234,7 @@ export class App {
 
   #boot(fleet: Fleet, records: readonly AccountRecord[]): void {
     const { config, clock, log, random } = this.#options
+    // Paused accounts are known and stay down.
     const wanted = records.filter(({ desired }) => desired === 'running')
     const pace = { minMs: config.spawnStaggerMinMs, maxMs: config.spawnStaggerMaxMs, ...BOOT_BUDGET }
     const offsets = planBoot(wanted.length, pace, random)

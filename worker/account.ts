@@ -90,8 +90,19 @@ export class Account {
   }
 
   /** The supervisor's words. */
-  handle(message: Extract<ToWorker, { type: 'permit' | 'retry' | 'pair' }>): void {
-    this.#step(message.type === 'pair' ? { ...message, linked: this.#isLinked() } : message)
+  handle(message: Exclude<ToWorker, { type: 'start' | 'stop' }>): void {
+    switch (message.type) {
+      case 'pair':
+        return this.#step({ type: 'pair', linked: this.#isLinked() })
+      case 'request_pairing_code':
+        return void this.#answerPairingCode(message.requestId)
+      case 'permit':
+      case 'retry':
+      case 'log_out':
+        return this.#step(message)
+      default:
+        return message satisfies never
+    }
   }
 
   /** Closes the socket, puts everything on the disk, says so, and ends the process. Safe to call twice. */
@@ -122,6 +133,22 @@ export class Account {
     })
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
     if (this.#isLinked()) await session.proveWritable()
+  }
+
+  /** Null where a code can't be had: no QR code is offered, the phone is not known, WhatsApp says no. */
+  async #answerPairingCode(requestId: number): Promise<void> {
+    const { start, send, log } = this.#options
+    let code: string | null = null
+    if (this.#connection.state.name === 'pairing' && start.phone !== null) {
+      code = (await this.#socket?.requestPairingCode(start.phone).catch(() => undefined)) ?? null
+    }
+    log.info({ event: code === null ? 'pairing_code.refused' : 'pairing_code.issued' }, 'Pairing')
+    await send({ type: 'pairing_code', requestId, code })
+  }
+
+  #isWrongPhone(phone: string | undefined): boolean {
+    const { start } = this.#options
+    return start.phone !== null && phone !== undefined && phone !== start.phone
   }
 
   #isLinked(): boolean {
@@ -195,6 +222,8 @@ export class Account {
       case 'probe':
         this.#socket?.probe()
         return
+      case 'log_out':
+        return this.#socket?.logOut()
       case 'show_qr':
         return send({
           type: 'qr',
@@ -247,7 +276,7 @@ export class Account {
         return this.#step({ ...event, socket })
       case 'open':
         if (event.phone !== undefined) void send({ type: 'identity', phone: event.phone })
-        return this.#step({ type: 'open', socket })
+        return this.#step({ type: 'open', socket, wrongPhone: this.#isWrongPhone(event.phone) })
       case 'closed':
         return this.#step({
           type: 'closed',

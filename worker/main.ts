@@ -71,6 +71,8 @@ hear = (message) => {
     case 'permit':
     case 'retry':
     case 'pair':
+    case 'request_pairing_code':
+    case 'log_out':
       return account.handle(message)
     case 'stop':
       return void account.stop()

@@ -41,6 +41,7 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
     case 'ready':
     case 'permit_request':
     case 'permit_result':
+    case 'pairing_code':
     case 'stopped':
       return {}
     default:

@@ -15,7 +15,7 @@ export const AccountRecord = Type.Object({
   name: Type.String(),
   /** E.164; null while only a session directory is known. */
   phone: Type.Union([Type.String(), Type.Null()]),
-  desired: Type.Union([Type.Literal('running'), Type.Literal('removed')]),
+  desired: Type.Union([Type.Literal('running'), Type.Literal('paused'), Type.Literal('removed')]),
   /** Removed with its session destroyed, not set aside. */
   purge: Type.Boolean(),
   createdAt: Type.String(),

@@ -24,6 +24,7 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
   'banned',
   'client_outdated',
   'session_damaged',
+  'wrong_phone',
 ])
 
 /**
@@ -39,6 +40,7 @@ export function publicStatus(
   epochOffsetMs: number,
 ): PublicStatus {
   if (desired === 'removed') return withoutConnection('stopped')
+  if (desired === 'paused') return withoutConnection('paused')
   switch (child.name) {
     case 'absent':
       return withoutConnection('stopped')

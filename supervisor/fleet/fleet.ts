@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { AppError, errnoOf, messageOf } from '../../shared/errors.ts'
+import { EXIT } from '../../shared/exit-codes.ts'
 import type { FromWorker, StartMessage } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
 import { applyMessage } from '../accounts/apply-message.ts'
@@ -16,6 +17,7 @@ import {
 import type { GateLimits } from '../core/connect-gate.ts'
 import { forkWorker, type ProcessEnd, type WorkerCommand, type WorkerProcess } from './child-process.ts'
 import { Gatekeeper } from './gatekeeper.ts'
+import { PairingCodes } from './pairing-codes.ts'
 import { StartQueue } from './start-queue.ts'
 
 /**
@@ -47,6 +49,7 @@ export class Fleet {
   readonly #options: FleetOptions
   readonly #queue: StartQueue
   readonly #gate: Gatekeeper
+  readonly #codes: PairingCodes
   readonly #processes = new Map<string, WorkerProcess>()
   readonly #timers = new Map<string, Timer>()
   /** Monotonic ms before which an account does not start: the boot's stagger. */
@@ -58,6 +61,7 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     this.#options = options
+    this.#codes = new PairingCodes(options.clock)
     this.#queue = new StartQueue(options.startSlots, options.clock, (id) => this.#dispatch(id, { type: 'slot' }))
     this.#gate = new Gatekeeper(
       options.gateLimits,
@@ -105,24 +109,55 @@ export class Fleet {
 
   /**
    * Renames an account. Resolves when it is on the disk.
-   * @throws AppError storage_unavailable: it then has the old name
+   * @throws AppError storage_unavailable, here and below: nothing was changed
    */
   async rename(accountId: string, name: string): Promise<void> {
-    const before = this.#account(accountId).record.name
-    if (before === name) return
-    this.#change(accountId, ({ record }) => ({ record: { ...record, name } }))
-    try {
-      await this.#save()
-    } catch (error) {
-      this.#change(accountId, ({ record }) => ({ record: { ...record, name: before } }))
-      throw error
-    }
+    if (this.#account(accountId).record.name !== name) await this.#rewrite(accountId, { name })
   }
 
-  /** Asks for a QR code. Does nothing where the account is linked, or where one is on the screen. */
-  pair(accountId: string): void {
+  /** Stops the account until it is resumed, over restarts of the service as well. Resolves when the wish is on the disk. */
+  async pause(accountId: string): Promise<void> {
     this.#assertRunning()
-    this.#account(accountId)
+    if (this.#account(accountId).record.desired !== 'paused') await this.#rewrite(accountId, { desired: 'paused' })
+    this.#dispatch(accountId, { type: 'stop' })
+  }
+
+  /** Ends a pause. */
+  async resume(accountId: string): Promise<void> {
+    this.#assertRunning()
+    if (this.#account(accountId).record.desired === 'paused') await this.#rewrite(accountId, { desired: 'running' })
+    this.#dispatch(accountId, { type: 'start' })
+  }
+
+  /**
+   * Unlinks the account at WhatsApp; its session is set aside, and it waits for a new pairing.
+   * @throws AppError not_connected: WhatsApp can't be told now
+   */
+  logOut(accountId: string): void {
+    this.#assertRunning()
+    const account = this.#account(accountId)
+    if (this.#options.registry.statusOf(account).status !== 'connected') {
+      throw new AppError(
+        'not_connected',
+        `Account "${accountId}" is not connected, so WhatsApp can't be told. Unlink it at the phone (Linked devices), or remove it here.`,
+      )
+    }
+    this.#processes.get(accountId)?.send({ type: 'log_out' })
+  }
+
+  /** A pairing code of an account that offers a QR code; null where there is none. A secret: for the one who asked alone. */
+  pairingCode(accountId: string): Promise<string | null> {
+    const process = this.#processes.get(accountId)
+    if (process === undefined) return Promise.resolve(null)
+    return this.#codes.request(accountId, (requestId) => process.send({ type: 'request_pairing_code', requestId }))
+  }
+
+  /**
+   * Asks for a QR code. Does nothing where the account is linked, or where one is on the screen.
+   * @throws AppError account_paused
+   */
+  pair(accountId: string): void {
+    this.#assertActive(accountId)
     this.#change(accountId, () => ({ pairingAskedAtMs: this.#options.clock.nowMs() }))
     this.#processes.get(accountId)?.send({ type: 'pair' })
     this.#dispatch(accountId, { type: 'start' })
@@ -130,8 +165,7 @@ export class Fleet {
 
   /** A new process for the account; the old one flushes first. The others notice nothing. */
   restart(accountId: string): void {
-    this.#assertRunning()
-    this.#account(accountId)
+    this.#assertActive(accountId)
     this.#dispatch(accountId, { type: 'stop', again: true })
   }
 
@@ -152,15 +186,7 @@ export class Fleet {
     this.#assertRunning()
     const before = registry.get(accountId)
     if (before === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
-    this.#change(accountId, ({ record }) => ({
-      record: { ...record, desired: 'removed', purge: purge || record.purge },
-    }))
-    try {
-      await this.#save()
-    } catch (error) {
-      this.#change(accountId, () => ({ record: before.record }))
-      throw error
-    }
+    await this.#rewrite(accountId, { desired: 'removed', purge: purge || before.record.purge })
     this.#dispatch(accountId, { type: 'stop' })
     await this.#finishRemoval(accountId)
     log.info({ event: 'account.removed', accountId, purge }, 'Account')
@@ -233,6 +259,25 @@ export class Fleet {
       throw new AppError('account_removing', `Account "${accountId}" is being removed.`)
     }
     return account
+  }
+
+  #assertActive(accountId: string): void {
+    this.#assertRunning()
+    if (this.#account(accountId).record.desired === 'paused') {
+      throw new AppError('account_paused', `Account "${accountId}" is paused: resume it first.`)
+    }
+  }
+
+  /** Changes an account's record in memory and on the disk; in neither where the disk refuses. */
+  async #rewrite(accountId: string, change: Partial<AccountRecord>): Promise<void> {
+    const before = this.#options.registry.get(accountId)?.record
+    this.#change(accountId, ({ record }) => ({ record: { ...record, ...change } }))
+    try {
+      await this.#save()
+    } catch (error) {
+      if (before !== undefined) this.#change(accountId, () => ({ record: before }))
+      throw error
+    }
   }
 
   async #save(): Promise<void> {
@@ -353,6 +398,8 @@ export class Fleet {
         // Its phone was not known before: worth keeping, and nothing is lost if it can't be now.
         if (account.record.phone === null) void this.#save().catch(() => undefined)
         return
+      case 'pairing_code':
+        return this.#codes.answer(accountId, message.requestId, message.code)
       case 'stopped':
         this.#flushed.add(accountId)
         return
@@ -372,6 +419,8 @@ export class Fleet {
     if (account?.child.generation !== generation) return
     this.#processes.delete(accountId)
     this.#gate.withdraw(accountId)
+    this.#codes.giveUp(accountId)
+    if (end.code !== null && NOTHING_TO_FLUSH.has(end.code)) this.#flushed.add(accountId)
     const wanted = account.child.state.name === 'stopping'
     log[wanted ? 'info' : 'warn'](
       {
@@ -398,6 +447,9 @@ export class Fleet {
     })
   }
 }
+
+/** A worker that ends like this, as it may do while it is asked to stop, had no session open or has closed it. */
+const NOTHING_TO_FLUSH: ReadonlySet<number> = new Set([EXIT.ok.code, EXIT.sessionDamaged.code, EXIT.sessionLocked.code])
 
 /** From SIGKILL to the end of the process; only a process stuck in the kernel takes longer. */
 const KILL_GRACE_MS = 3000

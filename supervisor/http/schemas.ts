@@ -50,6 +50,11 @@ export const Done = Type.Object({
   account: Type.Object({ accountId: Type.String(), status: Type.String() }),
 })
 
+export const PairingCode = Type.Object({
+  success: Type.Literal(true),
+  code: Type.String({ description: 'To type into the phone: ABCD-EFGH' }),
+})
+
 export const Health = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('unavailable')]),
   checks: Type.Object({

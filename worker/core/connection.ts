@@ -52,6 +52,8 @@ export interface Connection {
   replacedMs: number | null
   /** The operator wants a QR code. */
   pairing: boolean
+  /** A phone has scanned since this process began, and the login that follows is not over. */
+  justPaired: boolean
 }
 
 export type ConnectionEvent =
@@ -63,7 +65,10 @@ export type ConnectionEvent =
   | { type: 'pair'; linked: boolean }
   | { type: 'qr'; socket: number; text: string; lifetimeMs: number }
   | { type: 'new_login'; socket: number }
-  | { type: 'open'; socket: number }
+  /** `wrongPhone`: it is another phone's WhatsApp than the account's. */
+  | { type: 'open'; socket: number; wrongPhone: boolean }
+  /** The operator wants this device unlinked. */
+  | { type: 'log_out' }
   | { type: 'closed'; socket: number; cause: CloseCause; linked: boolean; random: number }
   | { type: 'timer'; lastFrameMs: number; linked: boolean; random: number }
   | { type: 'stop' }
@@ -74,6 +79,8 @@ export type ConnectionEffect =
   | { type: 'open_socket'; socket: number }
   | { type: 'tear_down'; socket: number }
   | { type: 'probe'; socket: number }
+  /** Unlink this device at WhatsApp. */
+  | { type: 'log_out'; socket: number }
   /** The text of the QR code to show, or null to show none. */
   | { type: 'show_qr'; text: string | null; lifetimeMs: number }
   | { type: 'set_aside'; reason: Reason }
@@ -111,6 +118,7 @@ export const NEW_CONNECTION: Connection = {
   staleInRow: 0,
   replacedMs: null,
   pairing: false,
+  justPaired: false,
 }
 
 /** When the shell shall send `timer`; undefined where only an event from outside leads on. */
@@ -179,13 +187,17 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
     case 'new_login': {
       const untilMs = nowMs + OPEN_DEADLINE_MS
       const state: ConnectionState = { name: 'opening', untilMs, reason: 'restart_required', shared: false }
-      return [{ ...c, pairing: false, state }, [hideQr]]
+      return [{ ...c, pairing: false, justPaired: true, state }, [hideQr]]
     }
     case 'open': {
+      if (event.wrongPhone) return refuseWrongPhone(c)
       const nextCheckMs = nowMs + limits.healthCheckIntervalMs
       const state: ConnectionState = { name: 'open', sinceMs: nowMs, nextCheckMs, probeSentMs: null }
-      return [{ ...c, pairing: false, state }, [{ type: 'permit_result', result: 'opened' }, hideQr]]
+      return [{ ...c, pairing: false, justPaired: false, state }, [{ type: 'permit_result', result: 'opened' }, hideQr]]
     }
+    case 'log_out':
+      if (c.state.name !== 'open') return [c, []]
+      return unlink(c, 'logged_out', [])
     case 'closed':
       return closed(c, event.cause, event.linked, event.random, nowMs, limits)
     case 'timer':
@@ -220,6 +232,25 @@ function queue(
 ): Step {
   const state: ConnectionState = { name: 'queued', untilMs: nowMs + ASK_AGAIN_MS, reason, code }
   return [{ ...c, state }, [...before, { type: 'request_permit' }]]
+}
+
+/**
+ * Somebody scanned with another phone than the account's: its link is taken back, since nobody asked for it. A session
+ * that was there before is another matter: it may be wanted elsewhere, so it is neither used nor touched.
+ */
+function refuseWrongPhone(c: Connection): Step {
+  const opened: ConnectionEffect = { type: 'permit_result', result: 'opened' }
+  if (c.justPaired) return unlink(c, 'wrong_phone', [opened, hideQr])
+  const state: ConnectionState = { name: 'idle', status: 'disconnected', reason: 'wrong_phone', code: null }
+  return [{ ...c, state }, [opened, hideQr, { type: 'tear_down', socket: c.socket }]]
+}
+
+function unlink(c: Connection, reason: Reason, before: ConnectionEffect[]): Step {
+  const { socket } = c
+  return [
+    { ...c, pairing: false, justPaired: false, state: { name: 'idle', status: 'needs_qr', reason, code: null } },
+    [...before, { type: 'log_out', socket }, { type: 'tear_down', socket }, { type: 'set_aside', reason }],
+  ]
 }
 
 function timer(

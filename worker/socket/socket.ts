@@ -41,6 +41,10 @@ export interface SocketOptions {
 export interface OpenSocket {
   /** Asks the server for any answer; the answer shows as a frame. Never rejects. */
   probe(): void
+  /** Unlinks this device at WhatsApp. Never rejects: whether WhatsApp heard it shows at the phone. */
+  logOut(): Promise<void>
+  /** A code to type into the phone of `phone`; only while a QR code is offered. Rejects when WhatsApp does not take it. */
+  requestPairingCode(phone: string): Promise<string>
   /** Closes for good: no event comes after it was called. Takes at most TEAR_DOWN_DEADLINE_MS. */
   tearDown(): Promise<void>
 }
@@ -50,6 +54,8 @@ const FIRST_QR_MS = 60_000
 const NEXT_QR_MS = 20_000
 /** Baileys waits up to 30 s for the other side's close frame; ours to wait is what a healthy server needs. */
 const TEAR_DOWN_DEADLINE_MS = 1000
+/** For the unlinking to reach WhatsApp; Baileys ends the socket by itself after it. */
+const LOG_OUT_DEADLINE_MS = 5000
 /** WebMessageInfo.StubType.CIPHERTEXT: a message that could not be decrypted (yet). */
 const STUB_CIPHERTEXT = 2
 
@@ -113,6 +119,13 @@ export function openSocket(options: SocketOptions): OpenSocket {
       socket.query({ tag: 'iq', attrs: { to: 's.whatsapp.net', type: 'get', xmlns: 'w:p' } }).catch(() => {
         // No answer is what the caller finds out by itself: no frame came.
       })
+    },
+    async logOut() {
+      done = true
+      await withDeadline(socket.logout(), LOG_OUT_DEADLINE_MS, clock).catch(() => undefined)
+    },
+    async requestPairingCode(phone) {
+      return socket.requestPairingCode(phone.replace(/\D/g, ''))
     },
     async tearDown() {
       done = true

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { isAccountId } from '../../../shared/account-id.ts'
 import { AppError } from '../../../shared/errors.ts'
-import { addAccount } from '../../accounts/add-account.ts'
+import { addAccount, pairingCode } from '../../accounts/onboarding.ts'
 import type { HttpDeps } from '../server.ts'
-import { AccountParams, AddAccountBody, AddedAccount, Done, RemoveQuery } from '../schemas.ts'
+import { AccountParams, AddAccountBody, AddedAccount, Done, PairingCode, RemoveQuery } from '../schemas.ts'
 
-/** Adding, restarting and removing accounts. */
+/** What an operator does with accounts. */
 export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
   const { registry, fleet, clock, qr } = deps
   return async (app) => {
@@ -39,6 +39,45 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         const accountId = checkedId(request.params.accountId)
         fleet.pair(accountId)
         return { success: true as const, account: { accountId, status: 'pairing' } }
+      },
+    )
+
+    app.post(
+      '/api/whatsapp/accounts/:accountId/pairing-code',
+      { schema: { params: AccountParams, response: { 200: PairingCode } } },
+      async (request) => {
+        const accountId = checkedId(request.params.accountId)
+        return { success: true as const, code: await pairingCode(accountId, deps) }
+      },
+    )
+
+    app.post(
+      '/api/whatsapp/accounts/:accountId/pause',
+      { schema: { params: AccountParams, response: { 200: Done } } },
+      async (request) => {
+        const accountId = checkedId(request.params.accountId)
+        await fleet.pause(accountId)
+        return { success: true as const, account: { accountId, status: 'paused' } }
+      },
+    )
+
+    app.post(
+      '/api/whatsapp/accounts/:accountId/resume',
+      { schema: { params: AccountParams, response: { 200: Done } } },
+      async (request) => {
+        const accountId = checkedId(request.params.accountId)
+        await fleet.resume(accountId)
+        return { success: true as const, account: { accountId, status: 'resuming' } }
+      },
+    )
+
+    app.post(
+      '/api/whatsapp/accounts/:accountId/logout',
+      { schema: { params: AccountParams, response: { 200: Done } } },
+      async (request) => {
+        const accountId = checkedId(request.params.accountId)
+        fleet.logOut(accountId)
+        return { success: true as const, account: { accountId, status: 'logging_out' } }
       },
     )
 

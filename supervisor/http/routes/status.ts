@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from 'typebox'
 import { maskPhone } from '../../../shared/phone.ts'
-import { REASONS, type ConnectionStatus } from '../../../shared/states.ts'
+import { REASONS, type ConnectionStatus, type Reason } from '../../../shared/states.ts'
 import type { Account } from '../../accounts/registry.ts'
 import type { HttpDeps } from '../server.ts'
 import { Dashboard, Health, type DashboardAccount } from '../schemas.ts'
@@ -58,7 +58,7 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
     phone: record.phone === null ? null : maskPhone(record.phone),
     status,
     reason,
-    detail: account.fault?.message ?? (reason === null ? null : REASONS[reason]),
+    detail: detailOf(account, reason),
     needsPerson,
     attempt,
     nextTryAt: iso(nextTryAtMs),
@@ -80,6 +80,13 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
       generation: child.generation,
     },
   }
+}
+
+/** The reason in words, with what is known beyond it. */
+function detailOf({ fault, linkedPhone }: Account, reason: Reason | null): string | null {
+  if (reason === null) return null
+  if (reason === 'wrong_phone' && linkedPhone !== null) return `${REASONS[reason]} It was ${maskPhone(linkedPhone)}.`
+  return fault?.message ?? REASONS[reason]
 }
 
 function countByStatus(accounts: readonly { status: ConnectionStatus }[]): Record<ConnectionStatus, number> {

@@ -26,6 +26,8 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
   permit: { type: 'permit', shared: false },
   retry: { type: 'retry' },
   pair: { type: 'pair' },
+  request_pairing_code: { type: 'request_pairing_code', requestId: 1 },
+  log_out: { type: 'log_out' },
   stop: { type: 'stop' },
 }
 const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }> } = {
@@ -42,6 +44,7 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
     nextTryAtMs: 5.5,
   },
   qr: { type: 'qr', text: 'secret', expiresAtMs: 5 },
+  pairing_code: { type: 'pairing_code', requestId: 1, code: 'ABCDEFGH' },
   identity: { type: 'identity', phone: '+40712345678' },
   messages: { type: 'messages', count: 1, atMs: 1 },
   fault: { type: 'fault', reason: 'storage_full', message: 'no space' },

@@ -62,6 +62,7 @@ class Shell {
           if (this.#live !== undefined) throw new Error('set aside under a living socket')
           break
         case 'probe':
+        case 'log_out':
           if (effect.socket !== this.#live) throw new Error('asks a socket that is not there')
           break
         case 'renew_process':
@@ -176,8 +177,10 @@ t.test(
               shell.step({ type: op, socket, text: 'qr', lifetimeMs: 20_000 })
               break
             case 'new_login':
-            case 'open':
               shell.step({ type: op, socket })
+              break
+            case 'open':
+              shell.step({ type: op, socket, wrongPhone: random < 0.2 })
               break
             case 'closed':
               shell.step({ type: op, socket, cause, linked, random })
@@ -194,7 +197,7 @@ t.test(
           const before = shell.c
           for (const number of [before.socket - old, before.socket + old]) {
             shell.step({ type: 'closed', socket: number, cause, linked, random })
-            shell.step({ type: 'open', socket: number })
+            shell.step({ type: 'open', socket: number, wrongPhone: false })
             shell.step({ type: 'new_login', socket: number })
             shell.step({ type: 'qr', socket: number, text: 'old', lifetimeMs: 1 })
           }
@@ -232,7 +235,7 @@ t.test('an outage of any length and kind costs a linked account nothing, and it 
         while ((deadlineOf(shell.c) ?? Infinity) < turnMs) shell.timer(0, true, random)
         shell.nowMs = Math.max(shell.nowMs, turnMs)
         shell.step({ type: 'permit', shared: false })
-        if (openFirst) shell.step({ type: 'open', socket: shell.c.socket })
+        if (openFirst) shell.step({ type: 'open', socket: shell.c.socket, wrongPhone: false })
         shell.step({ type: 'closed', socket: shell.c.socket, cause, linked: true, random })
         const { status } = reportOf(shell.c, shell.nowMs, shell.nowMs)
         if (status !== 'disconnected') throw new Error(`shown as ${status}`)
@@ -240,7 +243,7 @@ t.test('an outage of any length and kind costs a linked account nothing, and it 
       if (shell.effects.some(({ type }) => type === 'set_aside' || type === 'renew_process')) throw new Error('cost')
       toQueue(0)
       shell.step({ type: 'permit', shared: false })
-      shell.step({ type: 'open', socket: shell.c.socket })
+      shell.step({ type: 'open', socket: shell.c.socket, wrongPhone: false })
       for (let i = 0; i < 3; i++) shell.timer(shell.nowMs, true, 0)
       const { state, attempt, refusals } = shell.c
       if (state.name !== 'open' || attempt !== 0 || refusals !== 0) throw new Error(`${state.name}, ${attempt} tries`)

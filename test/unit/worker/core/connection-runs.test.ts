@@ -121,6 +121,30 @@ t.test('a refused client version is tried slowly, linked or not', async (t) => {
   }
 })
 
+t.test("a phone that is not the account's: a fresh link is taken back, an old session is left alone", async (t) => {
+  const event: ConnectionEvent = { type: 'open', socket: 3, wrongPhone: true }
+  const [fresh, taken] = stepConnection({ ...opening, justPaired: true }, event, 0, LIMITS)
+  t.match(fresh.state, { name: 'idle', status: 'needs_qr', reason: 'wrong_phone' })
+  t.strictSame(taken.slice(-3), [
+    { type: 'log_out', socket: 3 },
+    tearDown,
+    { type: 'set_aside', reason: 'wrong_phone' },
+  ])
+  const [old, left] = stepConnection(opening, event, 0, LIMITS)
+  t.match(old.state, { name: 'idle', status: 'disconnected', reason: 'wrong_phone' })
+  t.strictSame(
+    left.map(({ type }) => type),
+    ['permit_result', 'show_qr', 'tear_down'],
+  )
+})
+
+t.test('logging out unlinks and sets aside, and means nothing where there is no connection', async (t) => {
+  const [out, effects] = stepConnection(open, { type: 'log_out' }, 0, LIMITS)
+  t.match(out.state, { name: 'idle', status: 'needs_qr', reason: 'logged_out' })
+  t.strictSame(effects, [{ type: 'log_out', socket: 3 }, tearDown, { type: 'set_aside', reason: 'logged_out' }])
+  t.strictSame(stepConnection(opening, { type: 'log_out' }, 0, LIMITS), [opening, []])
+})
+
 t.test('replaced: one slow try, then nothing; again only when the last time is long ago', async (t) => {
   const replaced = closed({ from: 'stream', code: 440 })
   const [first, effects] = stepConnection(open, replaced, 5000, LIMITS)
@@ -145,7 +169,7 @@ t.test('two sockets that go silent in a row bring a new process, with the times 
   }
   const goSilent = (): void => {
     step({ type: 'permit', shared: false })
-    step({ type: 'open', socket: c.socket })
+    step({ type: 'open', socket: c.socket, wrongPhone: false })
     const lastFrameMs = nowMs
     for (let dueMs = deadlineOf(c); c.state.name === 'open' && dueMs !== undefined; dueMs = deadlineOf(c)) {
       nowMs = Math.max(dueMs, nowMs)

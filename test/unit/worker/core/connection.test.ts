@@ -163,7 +163,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
   [
     'opening, open',
     opening,
-    { type: 'open', socket: 3 },
+    { type: 'open', socket: 3, wrongPhone: false },
     5000,
     { state: { name: 'open', sinceMs: 5000, nextCheckMs: 65_000, probeSentMs: null } },
     [opened, hide],
@@ -240,6 +240,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     10_000,
     {
       pairing: false,
+      justPaired: true,
       state: { name: 'opening', untilMs: 10_000 + OPEN_DEADLINE_MS, reason: 'restart_required', shared: false },
     },
     [hide],

@@ -2,10 +2,11 @@ import { accountIdOf } from '../../shared/account-id.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { AppError } from '../../shared/errors.ts'
 import { parsePhone } from '../../shared/phone.ts'
+import { REASONS } from '../../shared/states.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { Account, Registry } from './registry.ts'
 
-export interface AddAccountDeps {
+export interface OnboardingDeps {
   registry: Registry
   fleet: Fleet
   clock: Clock
@@ -19,9 +20,9 @@ export const QR_WAIT_MS = 20_000
 /**
  * The account of a phone, made if need be, with a fresh QR code on its way where it is not linked. Idempotent by phone.
  * Waits up to QR_WAIT_MS for a QR code, a connection, or anything that says that neither will come.
- * @throws AppError invalid_phone, too_many_accounts, account_removing, storage_unavailable, shutting_down
+ * @throws AppError invalid_phone, too_many_accounts, account_paused, account_removing, storage_unavailable, shutting_down
  */
-export async function addAccount(name: string, phoneText: string, deps: AddAccountDeps): Promise<Account> {
+export async function addAccount(name: string, phoneText: string, deps: OnboardingDeps): Promise<Account> {
   const { registry, fleet, clock, maxAccounts, accountEnv } = deps
   const phone = parsePhone(phoneText)
   if (phone === undefined) {
@@ -54,6 +55,29 @@ export async function addAccount(name: string, phoneText: string, deps: AddAccou
   const settled = await registry.waitFor(accountId, (account) => isAnswer(account, registry, clock.nowMs()), QR_WAIT_MS)
   if (settled === undefined) throw new AppError('account_removing', `Account "${accountId}" was removed meanwhile.`)
   return settled
+}
+
+/**
+ * A code that the account's phone can type in instead of scanning, for a server without a screen. Lives as long as the
+ * QR codes that are offered beside it, three minutes at the most.
+ * @returns `ABCD-EFGH`
+ * @throws AppError account_not_found, account_paused, already_linked, pairing_unavailable
+ */
+export async function pairingCode(accountId: string, deps: OnboardingDeps): Promise<string> {
+  const { registry, fleet, clock } = deps
+  fleet.pair(accountId)
+  const account = await registry.waitFor(accountId, (account) => isAnswer(account, registry, clock.nowMs()), QR_WAIT_MS)
+  if (account === undefined) throw new AppError('account_removing', `Account "${accountId}" was removed meanwhile.`)
+  const { status, reason } = registry.statusOf(account)
+  if (status === 'connected') {
+    throw new AppError('already_linked', `Account "${accountId}" is linked and connected: log it out first.`)
+  }
+  const code = account.qr === null ? null : await fleet.pairingCode(accountId)
+  if (code === null) {
+    const why = reason === null ? 'WhatsApp did not take it' : REASONS[reason]
+    throw new AppError('pairing_unavailable', `There is no pairing code for "${accountId}" now: ${why} Try again.`)
+  }
+  return `${code.slice(0, 4)}-${code.slice(4)}`
 }
 
 /** A QR code, a connection, or a state that brings neither by itself. */
