@@ -25,6 +25,7 @@ const StartMessage = Type.Object({
   }),
   policy: Type.Object({
     maxReconnectAttempts: Type.Integer(),
+    refusalPeriodMs: Type.Integer(),
     healthCheckIntervalMs: Type.Integer(),
     staleConnectionThresholdMs: Type.Integer(),
   }),
@@ -63,7 +64,12 @@ export const FromWorker = Type.Union([
   /** What came of the permit: the gate opens and closes by it. */
   Type.Object({
     type: Type.Literal('permit_result'),
-    result: Type.Union([Type.Literal('opened'), Type.Literal('answered'), Type.Literal('failed')]),
+    result: Type.Union([
+      Type.Literal('opened'),
+      Type.Literal('answered'),
+      Type.Literal('failed'),
+      Type.Literal('unused'),
+    ]),
   }),
   Type.Object({
     type: Type.Literal('connection'),

@@ -16,6 +16,21 @@ export function parsePhone(text: string): string | undefined {
   return match ? `+${match[1]}` : undefined
 }
 
+/**
+ * Whether two numbers in E.164 are one WhatsApp. Its own addresses keep older forms of some countries' mobile numbers:
+ * Mexico with a 1 (+52 1 ...), Argentina with or without the 9 (+54 9 ...), Brazil with or without the ninth digit.
+ */
+export function isSamePhone(a: string, b: string): boolean {
+  return withoutVariants(a) === withoutVariants(b)
+}
+
+function withoutVariants(phone: string): string {
+  return phone
+    .replace(/^\+521(\d{10})$/, '+52$1')
+    .replace(/^\+549(\d{10})$/, '+54$1')
+    .replace(/^\+55(\d{2})9(\d{8})$/, '+55$1$2')
+}
+
 /** For people and logs: `+407****97`. Too short to hide anything behind: only stars. */
 export function maskPhone(phone: string): string {
   const digits = phone.replace(/\D/g, '')

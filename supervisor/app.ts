@@ -9,7 +9,7 @@ import { findSessions } from './accounts/discover.ts'
 import { Registry } from './accounts/registry.ts'
 import { retireSession } from './accounts/retire-session.ts'
 import { AccountStore, type AccountRecord } from './accounts/store.ts'
-import type { Config, Environment } from './config.ts'
+import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
 import { watchBoot } from './fleet/boot-watch.ts'
@@ -41,6 +41,8 @@ export interface Tuning {
   startDeadlineMs: number
   startSlots: number
   gateLimits: GateLimits
+  /** WhatsApp must have refused a session for this long before it is set aside. */
+  refusalPeriodMs: number
   /** V8 options of each worker. */
   workerExecArgv: readonly string[]
 }
@@ -53,6 +55,8 @@ const PRODUCTION: Tuning = {
   // A start is half a second of one core; more at once only makes each of them late.
   startSlots: 2,
   gateLimits: GATE_LIMITS,
+  // An outage at WhatsApp that shows as refusals is usually shorter; a session is a walk to a phone.
+  refusalPeriodMs: 10 * 60_000,
   // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
   workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
 }
@@ -92,7 +96,13 @@ export class App {
    */
   async start(): Promise<StartedApp> {
     const { config, clock, log } = this.#options
-    const storage = await prepareSessionsPath(config)
+    const { storage, unmounted } = await prepareSessionsPath(config)
+    if (unmounted) {
+      log.warn(
+        { event: 'storage.not_mounted', path: config.volumePath },
+        'HETZNER_SESSIONS_PATH IS NO MOUNT POINT: is the volume mounted? Sessions go to the disk below it',
+      )
+    }
     if (storage.problem !== null) log.error({ event: 'storage.full', path: config.sessionsPath }, storage.problem)
     this.#lock = await lockSessions(config.sessionsPath)
     if (config.sessionsPathFrom === 'default') {
@@ -102,6 +112,12 @@ export class App {
       )
     }
     const token = await adminToken(config)
+    if (token.value.length < MIN_TOKEN_LENGTH) {
+      log.warn(
+        { event: 'token.weak', length: token.value.length },
+        'ADMIN_TOKEN can be guessed: use `openssl rand -hex 32`',
+      )
+    }
     const auth = new Auth(token.value, () => clock.nowMs())
     this.#storage = new StorageMonitor(config.sessionsPath, storage, clock, log)
     this.#storage.start()
@@ -194,6 +210,7 @@ export class App {
         },
         policy: {
           maxReconnectAttempts: config.maxReconnectAttempts,
+          refusalPeriodMs: tuning.refusalPeriodMs,
           healthCheckIntervalMs: config.healthCheckIntervalMs,
           staleConnectionThresholdMs: config.staleConnectionThresholdMs,
         },
@@ -202,7 +219,8 @@ export class App {
       childLimits: {
         startDeadlineMs: tuning.startDeadlineMs,
         heartbeatDeadlineMs: tuning.heartbeatDeadlineMs,
-        stopDeadlineMs: config.shutdownTimeoutMs,
+        // Killed a little earlier, so that the whole is over within the time that was promised.
+        stopDeadlineMs: Math.round(config.shutdownTimeoutMs * 0.9),
       },
       gateLimits: tuning.gateLimits,
       startSlots: tuning.startSlots,

@@ -60,7 +60,7 @@ type Setting = (typeof SETTINGS)[number]
 /** A day: longer intervals than this are a mistaken unit. */
 const DAY_MS = 86_400_000
 /** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
-const MIN_PUBLIC_TOKEN = 16
+export const MIN_TOKEN_LENGTH = 16
 
 /** @param cwd what `./.baileys_auth` and relative paths are relative to */
 export function parseConfig(env: Environment, cwd: string): ParsedConfig {
@@ -89,10 +89,10 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   }
   if (!isLoopback(host) && adminToken === undefined) {
     errors.push(`HOST is "${host}", which others can reach: set ADMIN_TOKEN as well, or leave HOST at 127.0.0.1.`)
-  } else if (!isLoopback(host) && adminToken !== undefined && adminToken.length < MIN_PUBLIC_TOKEN) {
+  } else if (!isLoopback(host) && adminToken !== undefined && adminToken.length < MIN_TOKEN_LENGTH) {
     errors.push(
       `ADMIN_TOKEN has ${adminToken.length} characters, too few for HOST "${host}", which others can reach: ` +
-        `use at least ${MIN_PUBLIC_TOKEN}, from \`openssl rand -hex 32\` say.`,
+        `use at least ${MIN_TOKEN_LENGTH}, from \`openssl rand -hex 32\` say.`,
     )
   }
 
@@ -183,9 +183,14 @@ function typos(env: Environment): string[] {
   return Object.keys(env).flatMap((name) => {
     // Short names (HOME, POST) are too near to too much.
     if (known.has(name) || name.length < 8 || !name.includes('_')) return []
-    const meant = SETTINGS.find((setting) => setting.length >= 8 && editDistance(setting, name) <= 2)
+    const meant = SETTINGS.find((setting) => setting.length >= 8 && isTypo(setting, name))
     return meant === undefined ? [] : [`${name} is no setting: did you mean ${meant}?`]
   })
+}
+
+/** Short settings have neighbours that are somebody else's: WA_VERSION and PG_VERSION. */
+function isTypo(setting: string, name: string): boolean {
+  return setting.slice(0, 2) === name.slice(0, 2) && editDistance(setting, name) <= (setting.length < 12 ? 1 : 2)
 }
 
 function editDistance(a: string, b: string): number {

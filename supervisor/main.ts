@@ -1,4 +1,5 @@
 import { systemClock } from '../shared/clock.ts'
+import { LATE, withDeadline } from '../shared/deadline.ts'
 import { AppError, messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import { createLog } from '../shared/log.ts'
@@ -46,8 +47,19 @@ process.stderr.on('error', () => undefined)
 // A closed terminal is no reason to take the accounts down, and a reload of nothing is nothing.
 process.on('SIGHUP', () => undefined)
 
+/** Past SHUTDOWN_TIMEOUT_MS: whatever still hangs then (a disk, the last of the HTTP connections) is left behind. */
+const LAST_RESORT_MS = 3500
+
 async function shutDown(): Promise<void> {
-  const notFlushed = await app.stop()
+  const stopping = app.stop().catch((error: unknown): typeof LATE => {
+    log.error({ event: 'shutdown.failed', cause: messageOf(error) }, 'Stopping failed')
+    return LATE
+  })
+  const notFlushed = await withDeadline(stopping, config.shutdownTimeoutMs + LAST_RESORT_MS, systemClock)
+  if (notFlushed === LATE) {
+    log.error({ event: 'shutdown.timeout' }, 'Stopping took too long: leaving')
+    process.exit(EXIT.notFlushed.code)
+  }
   if (notFlushed.length === 0) {
     log.info({ event: 'shutdown.completed' }, 'Stopped: every session is on the disk')
     process.exit(EXIT.ok.code)

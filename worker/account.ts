@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import type { Clock, Timer } from '../shared/clock.ts'
-import { withDeadline } from '../shared/deadline.ts'
+import { LATE, withDeadline } from '../shared/deadline.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import type { FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
-import { phoneOfJid } from '../shared/phone.ts'
+import { isSamePhone, phoneOfJid } from '../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../shared/states.ts'
 import { reportOf } from './core/connection-report.ts'
 import {
@@ -41,6 +41,8 @@ export interface AccountOptions {
 
 /** A supervisor that died leaves its workers some seconds to flush; the next supervisor's workers wait for them. */
 const LOCK_WAIT_MS = 10_000
+/** Reading the largest session takes a fraction of a second; a disk that takes this long hangs. */
+const OPEN_SESSION_DEADLINE_MS = 60_000
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
 const UNDER_WAY_DEADLINE_MS = 3000
 
@@ -77,7 +79,9 @@ export class Account {
     try {
       this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
       if (this.#ending) return this.#lock.release()
-      await this.#openSession()
+      if ((await withDeadline(this.#openSession(), OPEN_SESSION_DEADLINE_MS, this.#options.clock)) === LATE) {
+        throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_SESSION_DEADLINE_MS / 1000} s.`)
+      }
     } catch (error) {
       // Not awaited: the end waits for this very beginning.
       void this.#fail(error)
@@ -132,7 +136,7 @@ export class Account {
       if (this.#session === session) void this.#fail(error)
     })
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
-    if (this.#isLinked()) await session.proveWritable()
+    await session.proveWritable()
   }
 
   /** Null where a code can't be had: no QR code is offered, the phone is not known, WhatsApp says no. */
@@ -148,7 +152,7 @@ export class Account {
 
   #isWrongPhone(phone: string | undefined): boolean {
     const { start } = this.#options
-    return start.phone !== null && phone !== undefined && phone !== start.phone
+    return start.phone !== null && phone !== undefined && !isSamePhone(phone, start.phone)
   }
 
   #isLinked(): boolean {
@@ -159,11 +163,7 @@ export class Account {
   #step(event: ConnectionEvent): void {
     if (this.#ending && event.type !== 'stop') return
     const { clock, start } = this.#options
-    const [next, effects] = stepConnection(this.#connection, event, clock.monotonicMs(), {
-      maxReconnectAttempts: start.policy.maxReconnectAttempts,
-      healthCheckIntervalMs: start.policy.healthCheckIntervalMs,
-      staleConnectionThresholdMs: start.policy.staleConnectionThresholdMs,
-    })
+    const [next, effects] = stepConnection(this.#connection, event, clock.monotonicMs(), start.policy)
     this.#connection = next
     this.#report()
     this.#armTimer()

@@ -17,6 +17,9 @@ export interface OnboardingDeps {
 /** A worker has its QR code 1 to 3 s after it was forked; the rest is for 30 of them on two cores. */
 export const QR_WAIT_MS = 20_000
 
+/** A code that dies sooner can't be walked to a phone; the next one comes within 20 s. */
+const FRESH_MS = 5000
+
 /**
  * The account of a phone, made if need be, with a fresh QR code on its way where it is not linked. Idempotent by phone.
  * Waits up to QR_WAIT_MS for a QR code, a connection, or anything that says that neither will come.
@@ -82,7 +85,7 @@ export async function pairingCode(accountId: string, deps: OnboardingDeps): Prom
 
 /** A QR code, a connection, or a state that brings neither by itself. */
 function isAnswer(account: Account, registry: Registry, nowMs: number): boolean {
-  if (account.qr !== null && account.qr.expiresAtMs > nowMs) return true
+  if (account.qr !== null && account.qr.expiresAtMs > nowMs + FRESH_MS) return true
   const { status, reason, needsPerson } = registry.statusOf(account)
   if (status === 'connected') return true
   // `pair` is on its way to a worker that still says what it said before.

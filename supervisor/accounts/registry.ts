@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/clock.ts'
+import { isSamePhone } from '../../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../../shared/states.ts'
 import type { Child } from '../core/child-lifecycle.ts'
 import { publicStatus, type PublicStatus } from '../core/status.ts'
@@ -81,7 +82,7 @@ export class Registry {
   }
 
   findByPhone(phone: string): Account | undefined {
-    return this.all().find(({ record }) => record.phone === phone)
+    return this.all().find(({ record }) => record.phone !== null && isSamePhone(record.phone, phone))
   }
 
   statusOf(account: Account): PublicStatus {

@@ -53,9 +53,9 @@ export interface Gate {
 
 /**
  * What an attempt came to. `answered`: WhatsApp was reached and refused this account (logged out, banned): nothing that
- * says anything about the others.
+ * says anything about the others. `unused`: the permit came when nobody waited for it any more.
  */
-export type PermitResult = 'opened' | 'answered' | 'failed'
+export type PermitResult = 'opened' | 'answered' | 'failed' | 'unused'
 
 export function newGate(limits: GateLimits): Gate {
   return {
@@ -110,6 +110,8 @@ export function settlePermit(
       const probes = gate.probes ?? (failing.size >= limits.closeAfter ? 0 : undefined)
       return { gate: { ...gate, inFlight, ratePerSecond, failing, probes }, reopened: false }
     }
+    case 'unused':
+      return { gate: withdrawPermit(gate, accountId), reopened: false }
     default:
       return result satisfies never
   }

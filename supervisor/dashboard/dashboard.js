@@ -47,7 +47,8 @@ async function refresh() {
     show('fleet')
   } catch (error) {
     if (error.status === 401) return show('login')
-    lost('The service does not answer: what is shown below is old.')
+    const why = error.status === undefined ? 'The service does not answer' : error.message
+    lost(`${why}: what is shown below is old.`)
   }
   timer = setTimeout(refresh, REFRESH_MS)
 }
@@ -183,8 +184,12 @@ function onSubmit(form, send) {
 onSubmit($('#login-form'), ({ token }) => api('POST', '/api/login', { token: token.trim() }))
 onSubmit($('#add-form'), (body) => api('POST', '/api/whatsapp/add-account', body))
 $('#logout').addEventListener('click', async () => {
-  await api('POST', '/api/logout')
-  show('login')
+  try {
+    await api('POST', '/api/logout')
+    show('login')
+  } catch (error) {
+    lost(error.message)
+  }
 })
 
 const code = /^#login=(.+)$/.exec(location.hash)?.[1]

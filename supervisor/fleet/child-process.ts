@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { parseFromWorker, type FromWorker, type ToWorker } from '../../shared/ipc.ts'
 
 /** How a process ended; `code` and `signal` are both null when it could not even be started. */
@@ -39,17 +39,28 @@ export function forkWorker(
     ended = true
     onEnd(result)
   }
-  const child = fork(command.entry, [accountId], {
-    execArgv: [...command.execArgv],
-    env: { ...command.env },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
+  let child: ChildProcess
+  try {
+    child = fork(command.entry, [accountId], {
+      execArgv: [...command.execArgv],
+      env: { ...command.env },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+  } catch (error) {
+    // Node brings some failures of spawn as an event and throws the others, ENOMEM among them: one account's trouble both.
+    process.nextTick(end, {
+      code: null,
+      signal: null,
+      error: error instanceof Error ? error : new Error(String(error)),
+    })
+    return { pid: undefined, send: () => undefined, kill: () => undefined }
+  }
   child.on('message', (raw) => {
     const message = parseFromWorker(raw)
     if (message !== undefined && !ended) onMessage(message)
   })
   child.on('exit', (code, signal) => end({ code, signal }))
-  // A failed fork (no memory, no processes left) brings `error` and no `exit`; a failed send or kill brings it as well,
+  // A failed fork (no processes or descriptors left) brings `error` and no `exit`; a failed send or kill brings it as well,
   // while the process lives on.
   child.on('error', (error) => {
     if (child.pid === undefined) end({ code: null, signal: null, error })

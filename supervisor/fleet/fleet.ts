@@ -56,6 +56,7 @@ export class Fleet {
   readonly #notBefore = new Map<string, number>()
   /** Accounts whose worker said that everything is on the disk. */
   readonly #flushed = new Set<string>()
+  #rewriting: Promise<void> = Promise.resolve()
   readonly #removals = new Map<string, Promise<void>>()
   #stopping = false
 
@@ -131,18 +132,23 @@ export class Fleet {
 
   /**
    * Unlinks the account at WhatsApp; its session is set aside, and it waits for a new pairing.
-   * @throws AppError not_connected: WhatsApp can't be told now
+   * @throws AppError not_connected: WhatsApp could not be told
    */
-  logOut(accountId: string): void {
+  async logOut(accountId: string): Promise<void> {
     this.#assertRunning()
     const account = this.#account(accountId)
-    if (this.#options.registry.statusOf(account).status !== 'connected') {
-      throw new AppError(
+    const { registry } = this.#options
+    const refusal = (): AppError =>
+      new AppError(
         'not_connected',
         `Account "${accountId}" is not connected, so WhatsApp can't be told. Unlink it at the phone (Linked devices), or remove it here.`,
       )
-    }
+    if (registry.statusOf(account).status !== 'connected') throw refusal()
     this.#processes.get(accountId)?.send({ type: 'log_out' })
+    const isOver = (now: Account): boolean => registry.statusOf(now).status !== 'connected'
+    const after = await registry.waitFor(accountId, isOver, LOG_OUT_WAIT_MS)
+    // The connection may have ended by itself in this very moment.
+    if (after === undefined || registry.statusOf(after).reason !== 'logged_out') throw refusal()
   }
 
   /** A pairing code of an account that offers a QR code; null where there is none. A secret: for the one who asked alone. */
@@ -176,7 +182,10 @@ export class Fleet {
   remove(accountId: string, purge: boolean): Promise<void> {
     const known = this.#removals.get(accountId)
     if (known !== undefined) return known
-    const removal = this.#remove(accountId, purge).finally(() => this.#removals.delete(accountId))
+    const removal = this.#remove(accountId, purge).catch((error: unknown) => {
+      this.#removals.delete(accountId)
+      throw error
+    })
     this.#removals.set(accountId, removal)
     return removal
   }
@@ -216,6 +225,8 @@ export class Fleet {
     }
     await retireSession(stopped.record)
     registry.delete(accountId)
+    // Who adds the account again from here on adds a new one.
+    this.#removals.delete(accountId)
     await this.#save()
   }
 
@@ -268,8 +279,14 @@ export class Fleet {
     }
   }
 
-  /** Changes an account's record in memory and on the disk; in neither where the disk refuses. */
-  async #rewrite(accountId: string, change: Partial<AccountRecord>): Promise<void> {
+  /** Changes an account's record in memory and on the disk; in neither where the disk refuses. One after another. */
+  #rewrite(accountId: string, change: Partial<AccountRecord>): Promise<void> {
+    const rewrite = this.#rewriting.then(() => this.#rewriteNow(accountId, change))
+    this.#rewriting = rewrite.catch(() => undefined)
+    return rewrite
+  }
+
+  async #rewriteNow(accountId: string, change: Partial<AccountRecord>): Promise<void> {
     const before = this.#options.registry.get(accountId)?.record
     this.#change(accountId, ({ record }) => ({ record: { ...record, ...change } }))
     try {
@@ -421,7 +438,7 @@ export class Fleet {
     this.#gate.withdraw(accountId)
     this.#codes.giveUp(accountId)
     if (end.code !== null && NOTHING_TO_FLUSH.has(end.code)) this.#flushed.add(accountId)
-    const wanted = account.child.state.name === 'stopping'
+    const wanted = account.child.state.name === 'stopping' || end.code === EXIT.renew.code
     log[wanted ? 'info' : 'warn'](
       {
         event: 'child.exited',
@@ -447,6 +464,9 @@ export class Fleet {
     })
   }
 }
+
+/** From the operator's word to the worker's report; WhatsApp is told after it. */
+const LOG_OUT_WAIT_MS = 10_000
 
 /** A worker that ends like this, as it may do while it is asked to stop, had no session open or has closed it. */
 const NOTHING_TO_FLUSH: ReadonlySet<number> = new Set([EXIT.ok.code, EXIT.sessionDamaged.code, EXIT.sessionLocked.code])

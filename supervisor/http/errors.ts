@@ -40,12 +40,14 @@ export function answerUnroutable(_error: FastifyError, _request: FastifyRequest,
 
 /** For what is no HTTP at all, or too large or too slow to be read: nothing of Fastify is involved yet. */
 export function refuseGarbage(_error: unknown, socket: Socket): void {
-  if (!socket.writable) return
+  if (!socket.writable) return void socket.destroy()
   const code: ErrorCode = 'bad_request'
   const body = JSON.stringify({ success: false, error: { code, message: 'The request could not be read as HTTP.' } })
   const { httpStatus } = ERRORS[code]
   const head = `HTTP/1.1 ${httpStatus} Bad Request\r\nContent-Type: application/json\r\nConnection: close`
-  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  // Not `end`: the other side could keep its half open for ever.
+  socket.destroySoon()
 }
 
 function explain(error: FastifyError): [ErrorCode, string] {

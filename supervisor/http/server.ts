@@ -38,6 +38,8 @@ export interface HttpDeps {
 
 /** Enough for a name and a phone a thousand times over; nothing here takes files. */
 const BODY_LIMIT_BYTES = 64 * 1024
+/** Well below LimitNOFILE, so that strangers can't take the descriptors that workers and sessions need. */
+const MOST_CONNECTIONS = 500
 /** Longer than add-account waits for a QR code and remove for a flush. */
 const REQUEST_TIMEOUT_MS = 60_000
 
@@ -54,6 +56,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.server.maxConnections = MOST_CONNECTIONS
   handleErrors(app, deps.log)
   // Bodies are JSON. Any page of another site can send text/plain without asking the browser for leave.
   app.removeContentTypeParser('text/plain')

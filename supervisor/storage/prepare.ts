@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
 import { AppError, errnoOf, messageOf } from '../../shared/errors.ts'
 import type { Config } from '../config.ts'
@@ -9,9 +9,10 @@ import { probeStorage, type StorageState } from './probe.ts'
 
 /**
  * Makes the sessions' directory and proves that it holds what is written.
+ * @returns what was found; `unmounted`: HETZNER_SESSIONS_PATH is a plain directory, so no volume is mounted there
  * @throws AppError bad_config: what is wrong with it, and which setting to change
  */
-export async function prepareSessionsPath(config: Config): Promise<StorageState> {
+export async function prepareSessionsPath(config: Config): Promise<{ storage: StorageState; unmounted: boolean }> {
   const { sessionsPath, volumePath } = config
   const fail = (what: string): never => {
     throw new AppError('bad_config', what)
@@ -22,6 +23,7 @@ export async function prepareSessionsPath(config: Config): Promise<StorageState>
       fail(`HETZNER_SESSIONS_PATH is "${volumePath}", which is not a directory: is the volume mounted?`)
     }
   }
+  const unmounted = volumePath !== undefined && (await isOnItsParentsDisk(volumePath))
   try {
     await mkdir(sessionsPath, { recursive: true, mode: 0o700 })
   } catch (error) {
@@ -33,7 +35,12 @@ export async function prepareSessionsPath(config: Config): Promise<StorageState>
   if (storage.problem !== null && !(storage.full && (await hasAccounts(sessionsPath)))) {
     fail(`The sessions can not be kept: ${storage.problem}. Set SESSIONS_PATH, or mend the disk.`)
   }
-  return storage
+  return { storage, unmounted }
+}
+
+async function isOnItsParentsDisk(path: string): Promise<boolean> {
+  const [own, parent] = await Promise.all([stat(path), stat(dirname(path))])
+  return own.dev === parent.dev
 }
 
 /**

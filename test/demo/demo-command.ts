@@ -163,7 +163,9 @@ added.catch((error: unknown) => {
 
 let shown = -1
 while (!ending) {
-  const { summary } = await scanWhatWaits()
+  const dashboard = await scanWhatWaits().catch(() => undefined)
+  if (dashboard === undefined) break
+  const { summary } = dashboard
   if (summary.connected !== shown) {
     shown = summary.connected
     say(`  ${elapsed()}  ${shown} of ${count} connected`)

@@ -44,6 +44,8 @@ export interface Connection {
   attempt: number
   /** Those of them that WhatsApp itself refused. */
   refusals: number
+  /** When the first of them was; null when there is none. */
+  firstRefusalMs: number | null
   /** Restarts that WhatsApp asked for since the last healthy minute. */
   restarts: number
   /** Sockets in a row that went silent. */
@@ -75,7 +77,7 @@ export type ConnectionEvent =
 
 export type ConnectionEffect =
   | { type: 'request_permit' }
-  | { type: 'permit_result'; result: 'opened' | 'answered' | 'failed' }
+  | { type: 'permit_result'; result: 'opened' | 'answered' | 'failed' | 'unused' }
   | { type: 'open_socket'; socket: number }
   | { type: 'tear_down'; socket: number }
   | { type: 'probe'; socket: number }
@@ -90,6 +92,8 @@ export type ConnectionEffect =
 export interface ConnectionLimits {
   /** MAX_RECONNECT_ATTEMPTS: refusals of WhatsApp before the session is set aside. */
   maxReconnectAttempts: number
+  /** And so long they must have gone on: a quarter of a minute is no verdict on a session. */
+  refusalPeriodMs: number
   healthCheckIntervalMs: number
   staleConnectionThresholdMs: number
 }
@@ -114,6 +118,7 @@ export const NEW_CONNECTION: Connection = {
   socket: 0,
   attempt: 0,
   refusals: 0,
+  firstRefusalMs: null,
   restarts: 0,
   staleInRow: 0,
   replacedMs: null,
@@ -143,6 +148,9 @@ export function deadlineOf(connection: Connection): number | undefined {
   }
 }
 
+/** What a healthy minute, or the operator's word, makes of the counts. */
+const CLEAN = { attempt: 0, refusals: 0, firstRefusalMs: null, restarts: 0 } as const
+
 function isClean(c: Connection): boolean {
   return c.attempt === 0 && c.refusals === 0 && c.restarts === 0
 }
@@ -161,7 +169,7 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
       return [{ ...c, state: { name: 'idle', status: 'needs_qr', reason: 'not_linked', code: null } }, []]
     }
     case 'permit': {
-      if (c.state.name !== 'queued') return [c, []]
+      if (c.state.name !== 'queued') return [c, [{ type: 'permit_result', result: 'unused' }]]
       const socket = c.socket + 1
       const reason = c.attempt > 0 || c.state.reason !== 'starting' ? c.state.reason : 'opening'
       const { shared } = event
@@ -174,10 +182,7 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
     case 'pair':
       // Whether the account is linked is not known before the session is open: `begin` takes the wish up.
       if (isNew(c)) return [{ ...c, pairing: true }, []]
-      if (event.linked || (c.state.name !== 'idle' && c.state.name !== 'waiting')) {
-        return [{ ...c, pairing: !event.linked }, []]
-      }
-      return queue({ ...c, pairing: true, attempt: 0, refusals: 0, restarts: 0 }, 'starting', null, nowMs)
+      return pair(c, event.linked, nowMs)
     case 'qr': {
       const state: ConnectionState = { name: 'pairing', untilMs: nowMs + event.lifetimeMs + QR_GRACE_MS }
       const show: ConnectionEffect = { type: 'show_qr', text: event.text, lifetimeMs: event.lifetimeMs }
@@ -234,6 +239,21 @@ function queue(
   return [{ ...c, state }, [...before, { type: 'request_permit' }]]
 }
 
+/** The operator wants a QR code. */
+function pair(c: Connection, linked: boolean, nowMs: number): Step {
+  const { state } = c
+  const fresh = { ...c, ...CLEAN, pairing: true }
+  if (state.name === 'idle' && state.status === 'needs_qr') {
+    // The old session may still be on its way aside; the permit is asked for after that.
+    return queue(fresh, 'starting', null, nowMs)
+  }
+  if (state.name === 'idle' && state.reason === 'wrong_phone') {
+    return queue(fresh, 'starting', null, nowMs, [{ type: 'set_aside', reason: 'wrong_phone' }])
+  }
+  if (linked || (state.name !== 'idle' && state.name !== 'waiting')) return [{ ...c, pairing: !linked }, []]
+  return queue(fresh, 'starting', null, nowMs)
+}
+
 /**
  * Somebody scanned with another phone than the account's: its link is taken back, since nobody asked for it. A session
  * that was there before is another matter: it may be wanted elsewhere, so it is neither used nor touched.
@@ -273,7 +293,7 @@ function timer(
       const healthy = nowMs - state.sinceMs >= HEALTHY_AFTER_MS
       // Silence is found after minutes, so only a frame shows that the socket was alive as well as old.
       const staleInRow = event.lastFrameMs - state.sinceMs >= HEALTHY_AFTER_MS ? 0 : c.staleInRow
-      const known = healthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow } : c
+      const known = healthy ? { ...c, ...CLEAN, staleInRow } : c
       return checkLiveness(known, state, event, nowMs, limits)
     }
     case 'idle':
@@ -327,8 +347,8 @@ function closed(
   const before: ConnectionEffect[] = [hideQr, { type: 'tear_down', socket: c.socket }, ...settled]
   const wasHealthy = c.state.name === 'open' && nowMs - c.state.sinceMs >= HEALTHY_AFTER_MS
   const staleInRow = cause.from === 'stale' ? c.staleInRow : 0
-  const known = wasHealthy ? { ...c, attempt: 0, refusals: 0, restarts: 0, staleInRow } : c
-  if (!linked) return closedUnlinked(known, verdict, cause, random, nowMs, before)
+  const known = wasHealthy ? { ...c, ...CLEAN, staleInRow } : c
+  if (!linked) return closedUnlinked(known, verdict, cause, random, nowMs, limits, before)
   return follow(known, verdict, cause, random, nowMs, limits, before)
 }
 
@@ -342,6 +362,7 @@ function closedUnlinked(
   cause: CloseCause,
   random: number,
   nowMs: number,
+  limits: ConnectionLimits,
   before: ConnectionEffect[],
 ): Step {
   if (verdict.follows === 'wait_for_operator' || verdict.follows === 'stop') {
@@ -352,9 +373,15 @@ function closedUnlinked(
   const unfinished = verdict.follows === 'unlink'
   const anew: ConnectionEffect[] = unfinished ? [...before, { type: 'set_aside', reason: 'not_linked' }] : before
   const shown: Verdict = unfinished ? { ...verdict, reason: 'not_linked' } : verdict
+  // Each of them made a new identity: a server that refuses them all is not asked for ever.
+  const refusals = c.refusals + (unfinished ? 1 : 0)
+  if (unfinished && refusals >= limits.maxReconnectAttempts) {
+    const state: ConnectionState = { name: 'idle', status: 'needs_qr', reason: 'not_linked', code: cause.code }
+    return [{ ...c, ...CLEAN, pairing: false, state }, anew]
+  }
   const attempt = c.attempt + 1
   const untilMs = nowMs + (verdict.follows === 'slowly' ? SLOW_RETRY_MS : backoffMs(attempt, random))
-  return [{ ...c, attempt, state: waiting(untilMs, shown, cause.code, true) }, anew]
+  return [{ ...c, attempt, refusals, state: waiting(untilMs, shown, cause.code, true) }, anew]
 }
 
 function follow(
@@ -367,7 +394,7 @@ function follow(
   before: ConnectionEffect[],
 ): Step {
   const idle = (status: ConnectionStatus, reason: Reason, more: ConnectionEffect[] = []): Step => [
-    { ...c, attempt: 0, refusals: 0, restarts: 0, state: { name: 'idle', status, reason, code: cause.code } },
+    { ...c, ...CLEAN, state: { name: 'idle', status, reason, code: cause.code } },
     [...before, ...more],
   ]
   const later = (next: Connection, delayMs: number, onRetry: boolean): Step => [
@@ -392,10 +419,11 @@ function follow(
       if (c.state.name === 'opening' && c.state.shared)
         return later({ ...c, attempt }, backoffMs(attempt, random), true)
       const refusals = c.refusals + 1
-      if (refusals >= limits.maxReconnectAttempts) {
+      const firstRefusalMs = c.firstRefusalMs ?? nowMs
+      if (refusals >= limits.maxReconnectAttempts && nowMs - firstRefusalMs >= limits.refusalPeriodMs) {
         return idle('needs_qr', 'bad_session', [{ type: 'set_aside', reason: 'bad_session' }])
       }
-      return later({ ...c, attempt, refusals }, backoffMs(attempt, random), false)
+      return later({ ...c, attempt, refusals, firstRefusalMs }, backoffMs(attempt, random), false)
     }
     case 'once_more': {
       const again = c.replacedMs !== null && nowMs - c.replacedMs < REPLACED_MEMORY_MS

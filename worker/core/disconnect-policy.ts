@@ -60,11 +60,9 @@ const BY_CODE: Readonly<Record<number, Verdict>> = {
   403: down('forbidden', 'stop'),
   405: down('client_outdated', 'slowly', 'failed'),
   406: down('banned', 'stop'),
-  408: down('connection_lost', 'backoff', 'failed'),
   // 409 bad user agent and 418 client unknown speak of the client, as 405 does, and never of the session.
   409: down('client_outdated', 'slowly', 'failed'),
   418: down('client_outdated', 'slowly', 'failed'),
-  428: down('connection_closed', 'backoff', 'failed'),
   // Too many requests: pressing on would make it worse, and it says nothing about the session.
   429: down('server_error', 'backoff', 'failed'),
   440: down('replaced', 'once_more'),
@@ -96,7 +94,10 @@ export function verdictOn(cause: CloseCause): Verdict {
     case 'transport':
       // 411 comes without a <failure>: WhatsApp says that this number has no multi-device.
       if (cause.code === 411) return down('refused', 'spend', 'failed')
-      return BY_CODE[cause.code ?? 0] ?? down('connection_closed', 'backoff', 'failed')
+      // Whatever else comes without a word of WhatsApp (a proxy's 401, say) is no verdict of WhatsApp's.
+      return cause.code === 408
+        ? down('connection_lost', 'backoff', 'failed')
+        : down('connection_closed', 'backoff', 'failed')
     default:
       return cause.from satisfies never
   }

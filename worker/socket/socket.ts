@@ -6,7 +6,7 @@ import {
   type WASocket,
 } from '@whiskeysockets/baileys'
 import type { Clock } from '../../shared/clock.ts'
-import { LATE, withDeadline } from '../../shared/deadline.ts'
+import { withDeadline } from '../../shared/deadline.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
 import type { CloseCause } from '../core/disconnect-policy.ts'
 import type { BaileysLog } from './baileys-log.ts'
@@ -130,7 +130,9 @@ export function openSocket(options: SocketOptions): OpenSocket {
     async tearDown() {
       done = true
       const ended = Promise.resolve(socket.end(undefined)).catch(() => undefined)
-      if ((await withDeadline(ended, TEAR_DOWN_DEADLINE_MS, clock)) === LATE) terminate(socket)
+      await withDeadline(ended, TEAR_DOWN_DEADLINE_MS, clock)
+      // Also when `end` returned at once, because Baileys is in the middle of its own: that one may wait for half a minute.
+      terminate(socket)
     },
   }
 }

@@ -76,8 +76,8 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       { schema: { params: AccountParams, response: { 200: Done } } },
       async (request) => {
         const accountId = checkedId(request.params.accountId)
-        fleet.logOut(accountId)
-        return { success: true as const, account: { accountId, status: 'logging_out' } }
+        await fleet.logOut(accountId)
+        return { success: true as const, account: { accountId, status: 'logged_out' } }
       },
     )
 

@@ -28,7 +28,8 @@ export function loginRoutes(auth: Auth): FastifyPluginAsyncTypebox {
         )
       }
       const { value, maxAgeS } = auth.createSession()
-      const secure = request.protocol === 'https'
+      // Behind a proxy with TLS the browser says so itself; to be wrong can only make the cookie stricter.
+      const secure = request.headers.origin?.startsWith('https:') === true
       reply.setCookie(SESSION_COOKIE, value, { path: '/', httpOnly: true, sameSite: 'strict', secure, maxAge: maxAgeS })
       return { success: true as const }
     })

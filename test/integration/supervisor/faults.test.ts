@@ -69,7 +69,6 @@ await t.test('what ends a connection, and what follows', async (t) => {
     env: {
       WA_SOCKET_URL: simulator.url,
       WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
-      MAX_RECONNECT_ATTEMPTS: '3',
     },
   })
   t.teardown(() => service.end('SIGKILL'))
@@ -134,24 +133,6 @@ await t.test('what ends a connection, and what follows', async (t) => {
     await until('the receipt', () => simulator.receiptsOf(id).length > 0)
     t.equal((await service.account(accountId, () => true)).reconnectCount, reconnectCount)
   })
-
-  await t.test(
-    'the last refusal that MAX_RECONNECT_ATTEMPTS allows sets the session aside, and the phone can link again',
-    async (t) => {
-      const { generation } = (await service.account(accountId, () => true)).process
-      await service.api('POST', `/api/whatsapp/accounts/${accountId}/restart`)
-      await service.account(accountId, (a) => a.status === 'connected' && a.process.generation > generation)
-      simulator.inject({ kind: 'fail_login', reason: 400, phone, times: 'until_cleared' })
-      simulator.dropAll(phone)
-      const refused = await service.account(accountId, ({ reason }) => reason === 'bad_session')
-      t.equal(refused.status, 'needs_qr')
-      t.ok(existsSync(join(sessionsPath, '.set-aside')))
-      simulator.clearFaults()
-      t.equal(await pair(service, simulator, phone), accountId)
-      await service.account(accountId, ({ status }) => status === 'connected')
-      t.notSame(identity(), before)
-    },
-  )
 
   t.same(await service.end('SIGTERM'), { code: 0, signal: null }, service.tail())
 })

@@ -17,7 +17,7 @@ const START: StartMessage = {
   pairing: false,
   logLevel: 'info',
   socket: { url: null, noiseRootKey: null, version: [2, 3000, 1] },
-  policy: { maxReconnectAttempts: 5, healthCheckIntervalMs: 1, staleConnectionThresholdMs: 1 },
+  policy: { maxReconnectAttempts: 5, refusalPeriodMs: 0, healthCheckIntervalMs: 1, staleConnectionThresholdMs: 1 },
   heartbeatIntervalMs: 5000,
 }
 /** One of each kind: the compiler sees to it that none is missing. */

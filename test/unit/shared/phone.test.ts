@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { maskNumbers, maskPhone, parsePhone, phoneOfJid } from '../../../shared/phone.ts'
+import { isSamePhone, maskNumbers, maskPhone, parsePhone, phoneOfJid } from '../../../shared/phone.ts'
 
 const FORMS: [text: string, expected: string | undefined][] = [
   ['+40712345678', '+40712345678'],
@@ -36,6 +36,25 @@ const FORMS: [text: string, expected: string | undefined][] = [
 ]
 
 for (const [text, expected] of FORMS) {
+  t.test('one WhatsApp under two numbers: Mexico, Argentina, Brazil', async (t) => {
+    const same: [string, string][] = [
+      ['+525512345678', '+5215512345678'],
+      ['+541112345678', '+5491112345678'],
+      ['+5561991674812', '+556191674812'],
+      ['+40712345678', '+40712345678'],
+    ]
+    for (const [a, b] of same) {
+      t.ok(isSamePhone(a, b), `${a} ${b}`)
+      t.ok(isSamePhone(b, a), `${b} ${a}`)
+    }
+    const other: [string, string][] = [
+      ['+40712345678', '+40712345679'],
+      ['+525512345678', '+5215512345679'],
+      ['+15512345678', '+5215512345678'],
+    ]
+    for (const [a, b] of other) t.notOk(isSamePhone(a, b), `${a} ${b}`)
+  })
+
   t.test(`${JSON.stringify(text)} is ${expected ?? 'no phone'}`, async (t) => {
     t.equal(parsePhone(text), expected)
   })

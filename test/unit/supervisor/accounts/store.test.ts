@@ -40,7 +40,7 @@ const DAMAGED: [string, string][] = [
   ['a list', '[]'],
   ['null', 'null'],
   ['an id that leads out of the directory', fileOf(record('../../etc'))],
-  ['a wish nobody knows', fileOf({ ...record('a'), desired: 'paused' })],
+  ['a wish nobody knows', fileOf({ ...record('a'), desired: 'deleted' })],
   ['a record without a name', fileOf({ ...record('a'), name: undefined })],
 ]
 for (const [how, text] of DAMAGED) {

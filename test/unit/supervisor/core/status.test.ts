@@ -80,6 +80,16 @@ t.test("a living process' own words are passed on", async (t) => {
   })
 })
 
+t.test('a paused account is down because somebody wants it so, whatever its process does', async (t) => {
+  for (const state of Object.values(STATES)) {
+    t.match(publicStatus('paused', state, CONNECTED, null, OFFSET_MS), {
+      status: 'disconnected',
+      reason: 'paused',
+      needsPerson: false,
+    })
+  }
+})
+
 t.test('a person is needed for what does not mend itself, and not while a try is planned', async (t) => {
   const person: Reason[] = [
     'not_linked',
@@ -93,6 +103,7 @@ t.test('a person is needed for what does not mend itself, and not while a try is
     'banned',
     'client_outdated',
     'session_damaged',
+    'wrong_phone',
   ]
   for (const reason of REASON_NAMES) {
     const planned = publicStatus('running', STATES.running, down(reason, 1), null, OFFSET_MS)

@@ -14,6 +14,7 @@ import {
 
 const LIMITS: ConnectionLimits = {
   maxReconnectAttempts: 5,
+  refusalPeriodMs: 0,
   healthCheckIntervalMs: 60_000,
   staleConnectionThresholdMs: 300_000,
 }

@@ -16,6 +16,7 @@ import {
 
 const LIMITS: ConnectionLimits = {
   maxReconnectAttempts: 5,
+  refusalPeriodMs: 0,
   healthCheckIntervalMs: 60_000,
   staleConnectionThresholdMs: 300_000,
 }
@@ -104,6 +105,36 @@ t.test('refusals while other accounts fail too count for nothing, however many',
     })
     c = refused
   }
+})
+
+t.test('refusals of a quarter of a minute are no verdict on a session', async (t) => {
+  const limits = { ...LIMITS, refusalPeriodMs: 600_000 }
+  let c: Connection = opening
+  for (let nowMs = 0; nowMs < 600_000; nowMs += 30_000) {
+    const [refused, effects] = stepConnection(
+      { ...c, state: opening.state },
+      closed({ from: 'login', code: 463 }),
+      nowMs,
+      limits,
+    )
+    t.notOk(
+      effects.some(({ type }) => type === 'set_aside'),
+      `after ${nowMs} ms`,
+    )
+    c = refused
+  }
+  const [last] = stepConnection({ ...c, state: opening.state }, closed({ from: 'login', code: 463 }), 600_000, limits)
+  t.match(last.state, { name: 'idle', reason: 'bad_session' })
+})
+
+t.test('registrations that are all refused end, and wait for the operator', async (t) => {
+  let c: Connection = { ...opening, pairing: true }
+  const refusal = closed({ from: 'login', code: 401 }, { linked: false })
+  for (let i = 1; i < LIMITS.maxReconnectAttempts; i++) {
+    c = { ...stepConnection(c, refusal, 0, LIMITS)[0], state: opening.state }
+  }
+  const [last] = stepConnection(c, refusal, 0, LIMITS)
+  t.match(last, { pairing: false, state: { name: 'idle', status: 'needs_qr', reason: 'not_linked' } })
 })
 
 t.test('an operator who asks for a QR code does not wait out a backoff', async (t) => {

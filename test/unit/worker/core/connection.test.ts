@@ -17,6 +17,7 @@ import { PROBE_DEADLINE_MS } from '../../../../worker/core/liveness.ts'
 
 const LIMITS: ConnectionLimits = {
   maxReconnectAttempts: 5,
+  refusalPeriodMs: 0,
   healthCheckIntervalMs: 60_000,
   staleConnectionThresholdMs: 300_000,
 }
@@ -64,6 +65,8 @@ const timer = (lastFrameMs: number, linked = true): ConnectionEvent => ({
   random: 0.5,
 })
 const lost: CloseCause = { from: 'transport', code: 408 }
+const banned: ConnectionState = { name: 'idle', status: 'disconnected', reason: 'banned', code: 406 }
+const unused: ConnectionEffect = { type: 'permit_result', result: 'unused' }
 const ask: ConnectionEffect = { type: 'request_permit' }
 const hide: ConnectionEffect = { type: 'show_qr', text: null, lifetimeMs: 0 }
 const tearDown: ConnectionEffect = { type: 'tear_down', socket: 3 }
@@ -106,7 +109,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     [ask],
   ],
   ['idle, retry', idle, { type: 'retry' }, 5000, {}, []],
-  ['idle, permit', idle, { type: 'permit', shared: false }, 5000, {}, []],
+  ['idle, permit', idle, { type: 'permit', shared: false }, 5000, {}, [unused]],
   [
     'idle, pair',
     { ...idle, attempt: 3, refusals: 2, restarts: 1 },
@@ -121,7 +124,23 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     },
     [ask],
   ],
-  ['idle and linked, pair', idle, { type: 'pair', linked: true }, 5000, {}, []],
+  [
+    'idle, pair, while the old session is on its way aside',
+    idle,
+    { type: 'pair', linked: true },
+    5000,
+    { pairing: true, state: { name: 'queued', untilMs: 305_000, reason: 'starting', code: null } },
+    [ask],
+  ],
+  ['banned, pair', { ...idle, state: banned }, { type: 'pair', linked: true }, 5000, {}, []],
+  [
+    "another phone's session, pair",
+    { ...idle, state: { ...banned, reason: 'wrong_phone' } },
+    { type: 'pair', linked: true },
+    5000,
+    { pairing: true, state: { name: 'queued', untilMs: 305_000, reason: 'starting', code: null } },
+    [{ type: 'set_aside', reason: 'wrong_phone' }, ask],
+  ],
   ['open, pair', open, { type: 'pair', linked: true }, 5000, {}, []],
   ['pairing, pair', pairing, { type: 'pair', linked: false }, 5000, {}, []],
   ['waiting, too early', waiting, timer(0), 8999, {}, []],
@@ -142,7 +161,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     [ask],
   ],
   ['waiting for another program to let go, the gate reopened', patient, { type: 'retry' }, 5000, {}, []],
-  ['waiting, a permit nobody asked for', waiting, { type: 'permit', shared: false }, 5000, {}, []],
+  ['waiting, a permit nobody asked for', waiting, { type: 'permit', shared: false }, 5000, {}, [unused]],
   [
     'queued, permit',
     queued,
@@ -159,7 +178,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     { state: { name: 'queued', untilMs: 600_000, reason: 'starting', code: null } },
     [ask],
   ],
-  ['opening, a second permit', opening, { type: 'permit', shared: false }, 5000, {}, []],
+  ['opening, a second permit', opening, { type: 'permit', shared: false }, 5000, {}, [unused]],
   [
     'opening, open',
     opening,
@@ -271,6 +290,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     5000,
     {
       attempt: 1,
+      refusals: 1,
       state: { name: 'waiting', untilMs: 6000, status: 'needs_qr', reason: 'not_linked', code: 401, onRetry: true },
     },
     [hide, tearDown, answered, { type: 'set_aside', reason: 'not_linked' }],
