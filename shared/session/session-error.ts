@@ -54,9 +54,7 @@ export function storageError(error: unknown, doing: string, file: string): Sessi
   if (error instanceof SessionError) return error
   const errno = errnoOf(error) ?? 'unknown'
   const full = FULL.has(errno)
-  const advice = full
-    ? 'Make room on the volume, then start the account again.'
-    : 'Look at the disk, then start the account again.'
+  const advice = full ? 'Make room on the volume: the account then returns by itself.' : 'Look at the disk.'
   return new SessionError(
     full ? 'storage_full' : 'storage_failed',
     `Could not ${doing} ${file}: ${errno}. What was acknowledged before is safe; nothing more is acknowledged. ${advice}`,
