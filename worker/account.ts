@@ -8,14 +8,14 @@ import type { Log } from '../shared/log.ts'
 import { isSamePhone, phoneOfJid } from '../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../shared/states.ts'
 import { reportOf } from './core/connection-report.ts'
+import { stepConnection } from './core/connection.ts'
 import {
   deadlineOf,
   NEW_CONNECTION,
-  stepConnection,
   type Connection,
   type ConnectionEffect,
   type ConnectionEvent,
-} from './core/connection.ts'
+} from './core/connection-state.ts'
 import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
 import { openSession, type Session } from './session/session.ts'

@@ -53,7 +53,9 @@ async function refresh() {
   timer = setTimeout(refresh, REFRESH_MS)
 }
 
-function draw({ accounts, summary, service, storage }) {
+function draw({ accounts, summary, service, storage, trouble }) {
+  $('#trouble').hidden = trouble === null
+  if (trouble !== null) set($('#trouble'), `Since ${new Date(trouble.since).toLocaleTimeString()}: ${trouble.message}`)
   const parts = [`${summary.connected} of ${summary.total} connected`]
   if (summary.connecting > 0) parts.push(`${summary.connecting} connecting`)
   if (summary.disconnected > 0) parts.push(`${summary.disconnected} disconnected`)

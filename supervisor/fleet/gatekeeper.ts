@@ -21,6 +21,7 @@ export class Gatekeeper {
   readonly #onReopen: () => void
   #gate: Gate
   #timer: Timer | undefined
+  #closedSinceMs: number | null = null
 
   /**
    * @param onGrant the account may open its socket; `shared`: as the probe of a fleet in trouble
@@ -39,6 +40,11 @@ export class Gatekeeper {
     this.#onGrant = onGrant
     this.#onReopen = onReopen
     this.#gate = newGate(limits)
+  }
+
+  /** Set while connects of several accounts fail: since when (epoch ms), and of how many. */
+  get trouble(): { sinceMs: number; accounts: number } | null {
+    return this.#closedSinceMs === null ? null : { sinceMs: this.#closedSinceMs, accounts: this.#gate.failing.size }
   }
 
   request(accountId: string): void {
@@ -72,6 +78,8 @@ export class Gatekeeper {
         'Connects of several accounts fail: one probes at a time',
       )
     }
+    if (isClosed(gate)) this.#closedSinceMs ??= this.#clock.nowMs()
+    else this.#closedSinceMs = null
     this.#gate = gate
   }
 

@@ -102,6 +102,8 @@ export const Dashboard = Type.Object({
     version: Type.String(),
   }),
   storage: Type.Object({ path: Type.String(), writable: Type.Boolean(), totalAccounts: Type.Integer() }),
+  /** What several accounts share, in one place: null while there is nothing of the kind. */
+  trouble: Nullable(Type.Object({ since: IsoTime, accounts: Type.Integer(), message: Type.String() })),
   accounts: Type.Array(DashboardAccount),
   summary: Type.Object({
     connected: Type.Integer(),

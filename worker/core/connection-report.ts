@@ -1,5 +1,5 @@
 import type { ConnectionReport } from '../../shared/states.ts'
-import type { Connection } from './connection.ts'
+import { type Connection } from './connection-state.ts'
 
 /** What the supervisor is told. Waiting for a permit after a failure is no progress: it shows as disconnected. */
 export function reportOf(connection: Connection, nowMs: number, epochMs: number): ConnectionReport {

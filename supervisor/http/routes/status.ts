@@ -16,6 +16,7 @@ export function dashboardRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         timestamp: new Date(clock.nowMs()).toISOString(),
         service: { status: service.status(), uptime: uptimeS(deps), version: service.version },
         storage: { path: sessionsPath, writable: storage.state.writable, totalAccounts: registry.size },
+        trouble: describeTrouble(deps),
         accounts,
         summary: { ...countByStatus(accounts), total: accounts.length },
       }
@@ -79,6 +80,16 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
       crashCount: account.crashCount,
       generation: child.generation,
     },
+  }
+}
+
+function describeTrouble({ fleet }: HttpDeps): Static<typeof Dashboard>['trouble'] {
+  const { trouble } = fleet
+  if (trouble === null) return null
+  return {
+    since: new Date(trouble.sinceMs).toISOString(),
+    accounts: trouble.accounts,
+    message: `${trouble.accounts} accounts can not connect. One of them tries every few seconds; when it gets through, the others follow by themselves.`,
   }
 }
 

@@ -32,7 +32,7 @@ t.test('a full disk: nothing is acknowledged that is not kept, and all returns b
   let service = await start()
   const [busyPhone = '', quietPhone = '', newPhone = ''] = testPhones(3)
   const busy = await pair(service, simulator, busyPhone)
-  const quiet = await pair(service, simulator, quietPhone)
+  await pair(service, simulator, quietPhone)
   await service.connected(2)
 
   const filler = fill(join(disk, 'filler'))
@@ -47,7 +47,6 @@ t.test('a full disk: nothing is acknowledged that is not kept, and all returns b
     messages.some((id) => simulator.receiptsOf(id).length === 0),
     'what could not be kept was not acknowledged',
   )
-  t.equal((await service.account(quiet, () => true)).status, 'connected', 'the other one was not touched')
   const refused = await service.api('POST', '/api/whatsapp/add-account', { name: 'new', phone: `+${newPhone}` })
   t.match(refused, { status: 503, body: { error: { code: 'storage_unavailable', message: 'full' } } })
   t.equal((await service.dashboard()).accounts.length, 2, 'and nothing is left of it')

@@ -2,15 +2,15 @@ import { reportOf } from '../../../../worker/core/connection-report.ts'
 import fc from 'fast-check'
 import t from 'tap'
 import type { CloseCause } from '../../../../worker/core/disconnect-policy.ts'
+import { stepConnection } from '../../../../worker/core/connection.ts'
 import {
   deadlineOf,
   NEW_CONNECTION,
-  stepConnection,
   type Connection,
   type ConnectionEffect,
   type ConnectionEvent,
   type ConnectionLimits,
-} from '../../../../worker/core/connection.ts'
+} from '../../../../worker/core/connection-state.ts'
 
 const LIMITS: ConnectionLimits = {
   maxReconnectAttempts: 5,

@@ -1,18 +1,19 @@
 import { reportOf } from '../../../../worker/core/connection-report.ts'
 import t from 'tap'
 import type { CloseCause } from '../../../../worker/core/disconnect-policy.ts'
+import { stepConnection } from '../../../../worker/core/connection.ts'
 import {
   deadlineOf,
   HEALTHY_AFTER_MS,
   NEW_CONNECTION,
+  RENEW_AFTER_SOCKETS,
   REPLACED_MEMORY_MS,
-  stepConnection,
   type Connection,
   type ConnectionEffect,
   type ConnectionEvent,
   type ConnectionLimits,
   type ConnectionState,
-} from '../../../../worker/core/connection.ts'
+} from '../../../../worker/core/connection-state.ts'
 
 const LIMITS: ConnectionLimits = {
   maxReconnectAttempts: 5,
@@ -135,6 +136,19 @@ t.test('registrations that are all refused end, and wait for the operator', asyn
   }
   const [last] = stepConnection(c, refusal, 0, LIMITS)
   t.match(last, { pairing: false, state: { name: 'idle', status: 'needs_qr', reason: 'not_linked' } })
+})
+
+t.test('a process that has opened many sockets goes on in a fresh one, between two of them', async (t) => {
+  const many = {
+    ...opening,
+    socket: RENEW_AFTER_SOCKETS,
+    state: { name: 'queued', untilMs: 9, reason: 'starting', code: null },
+  } as const
+  const [left, effects] = stepConnection(many, { type: 'permit', shared: false }, 0, LIMITS)
+  t.equal(left.state.name, 'stopped')
+  t.strictSame(effects, [{ type: 'permit_result', result: 'unused' }, { type: 'renew_process' }])
+  const [pairing] = stepConnection({ ...many, pairing: true }, { type: 'permit', shared: false }, 0, LIMITS)
+  t.equal(pairing.state.name, 'opening', 'but not while somebody waits for a QR code')
 })
 
 t.test('an operator who asks for a QR code does not wait out a backoff', async (t) => {

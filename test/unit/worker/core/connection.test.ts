@@ -1,18 +1,18 @@
 import t from 'tap'
 import type { Reason } from '../../../../shared/states.ts'
 import type { CloseCause } from '../../../../worker/core/disconnect-policy.ts'
+import { stepConnection } from '../../../../worker/core/connection.ts'
 import {
   HEALTHY_AFTER_MS,
   NEW_CONNECTION,
   OPEN_DEADLINE_MS,
   QR_GRACE_MS,
-  stepConnection,
   type Connection,
   type ConnectionEffect,
   type ConnectionEvent,
   type ConnectionLimits,
   type ConnectionState,
-} from '../../../../worker/core/connection.ts'
+} from '../../../../worker/core/connection-state.ts'
 import { PROBE_DEADLINE_MS } from '../../../../worker/core/liveness.ts'
 
 const LIMITS: ConnectionLimits = {

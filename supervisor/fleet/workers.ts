@@ -1,0 +1,285 @@
+import type { Clock, Timer } from '../../shared/clock.ts'
+import { EXIT } from '../../shared/exit-codes.ts'
+import type { FromWorker, StartMessage, ToWorker } from '../../shared/ipc.ts'
+import type { Log } from '../../shared/log.ts'
+import { applyMessage } from '../accounts/apply-message.ts'
+import type { Account, Registry } from '../accounts/registry.ts'
+import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
+import type { GateLimits } from '../core/connect-gate.ts'
+import { forkWorker, type ProcessEnd, type WorkerCommand, type WorkerProcess } from './child-process.ts'
+import { Gatekeeper } from './gatekeeper.ts'
+import { PairingCodes } from './pairing-codes.ts'
+import { StartQueue } from './start-queue.ts'
+
+/**
+ * The one loop: an event of an account (the operator's wish, a worker's message, the end of a process, a timer) goes
+ * through core/child-lifecycle.ts, and the effects are carried out. Nothing else holds a process.
+ */
+export interface WorkersOptions {
+  registry: Registry
+  clock: Clock
+  log: Log
+  random: () => number
+  worker: WorkerCommand
+  /** What each worker is told at its start, but for the account itself. */
+  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing'>
+  childLimits: ChildLimits
+  gateLimits: GateLimits
+  /** Workers between fork and `ready` at one time. */
+  startSlots: number
+}
+
+/** A QR code that was asked for this long ago may still be wanted by somebody: a restarted worker shows a new one. */
+const PAIRING_MEMORY_MS = 5 * 60_000
+
+/** A worker that ends like this, as it may do while it is asked to stop, had no session open or has closed it. */
+const NOTHING_TO_FLUSH: ReadonlySet<number> = new Set([EXIT.ok.code, EXIT.sessionDamaged.code, EXIT.sessionLocked.code])
+
+/** From SIGKILL to the end of the process; only a process stuck in the kernel takes longer. */
+export const KILL_GRACE_MS = 3000
+
+export class Workers {
+  readonly #options: WorkersOptions
+  /** A session that was found without a record says whose it is: worth keeping. */
+  readonly #onPhoneLearned: () => void
+  readonly #queue: StartQueue
+  readonly #gate: Gatekeeper
+  readonly #codes: PairingCodes
+  readonly #processes = new Map<string, WorkerProcess>()
+  readonly #timers = new Map<string, Timer>()
+  /** Monotonic ms before which an account does not start: the boot's stagger. */
+  readonly #notBefore = new Map<string, number>()
+  /** Accounts whose worker said that everything is on the disk. */
+  readonly #flushed = new Set<string>()
+  #stopping = false
+
+  constructor(options: WorkersOptions, onPhoneLearned: () => void) {
+    this.#options = options
+    this.#onPhoneLearned = onPhoneLearned
+    this.#codes = new PairingCodes(options.clock)
+    this.#queue = new StartQueue(options.startSlots, options.clock, (id) => this.dispatch(id, { type: 'slot' }))
+    this.#gate = new Gatekeeper(
+      options.gateLimits,
+      options.clock,
+      options.log,
+      (id, shared) => this.send(id, { type: 'permit', shared }),
+      () => {
+        for (const process of this.#processes.values()) process.send({ type: 'retry' })
+      },
+    )
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping
+  }
+
+  /** See Gatekeeper. */
+  get trouble(): Gatekeeper['trouble'] {
+    return this.#gate.trouble
+  }
+
+  /** Starts the account's worker no sooner than `delayMs` from now. */
+  startIn(accountId: string, delayMs: number): void {
+    this.#notBefore.set(accountId, this.#options.clock.monotonicMs() + delayMs)
+    this.dispatch(accountId, { type: 'start' })
+  }
+
+  /** To the account's worker; where there is none, nobody hears it. */
+  send(accountId: string, message: ToWorker): void {
+    this.#processes.get(accountId)?.send(message)
+  }
+
+  /** A pairing code of an account that offers a QR code; null where there is none. A secret: for the one who asked alone. */
+  pairingCode(accountId: string): Promise<string | null> {
+    const process = this.#processes.get(accountId)
+    if (process === undefined) return Promise.resolve(null)
+    return this.#codes.request(accountId, (requestId) => process.send({ type: 'request_pairing_code', requestId }))
+  }
+
+  /**
+   * Every worker flushes and ends, in parallel.
+   * @returns the accounts whose worker had to be killed, or ended without saying that it had flushed
+   */
+  async stop(): Promise<string[]> {
+    const { registry, childLimits } = this.#options
+    this.#stopping = true
+    this.#queue.stop()
+    this.#gate.stop()
+    const running = [...this.#processes.keys()]
+    for (const account of registry.all()) this.dispatch(account.record.accountId, { type: 'stop' })
+    await Promise.all(
+      running.map((accountId) =>
+        registry.waitFor(
+          accountId,
+          ({ child }) => child.state.name === 'absent',
+          childLimits.stopDeadlineMs + KILL_GRACE_MS,
+        ),
+      ),
+    )
+    for (const timer of this.#timers.values()) timer.cancel()
+    return running.filter((accountId) => !this.#flushed.has(accountId))
+  }
+
+  /** A second signal: no more patience. */
+  killAll(): void {
+    for (const process of this.#processes.values()) process.kill()
+  }
+
+  #change(accountId: string, change: (account: Account) => Partial<Account>): void {
+    const account = this.#options.registry.get(accountId)
+    if (account !== undefined) this.#options.registry.put({ ...account, ...change(account) })
+  }
+
+  /** One event of an account, and all that follows from it. */
+  dispatch(accountId: string, event: ChildEvent): void {
+    const { registry, clock, childLimits } = this.#options
+    const account = registry.get(accountId)
+    if (account === undefined) return
+    if (this.#stopping && (event.type === 'start' || event.type === 'slot')) return
+    const [child, effects] = stepChild(account.child, event, clock.monotonicMs(), childLimits)
+    if (child !== account.child) {
+      const byOperator = event.type === 'start' || event.type === 'stop'
+      registry.put({ ...account, child, ...(byOperator ? { fault: null } : {}) })
+    }
+    if (child.state.name !== 'starting' && child.state.name !== 'queued') this.#queue.leave(accountId)
+    this.#armTimer(accountId)
+    for (const effect of effects) this.#carryOut(accountId, effect)
+  }
+
+  #armTimer(accountId: string): void {
+    const { registry, clock, childLimits } = this.#options
+    this.#timers.get(accountId)?.cancel()
+    this.#timers.delete(accountId)
+    const account = registry.get(accountId)
+    const dueMs = account && deadlineOf(account.child, childLimits)
+    if (dueMs === undefined) return
+    const timer = clock.setTimer(dueMs - clock.monotonicMs(), () => {
+      const lateMs = clock.monotonicMs() - dueMs
+      this.dispatch(accountId, { type: 'deadline', lateMs })
+    })
+    this.#timers.set(accountId, timer)
+  }
+
+  #carryOut(accountId: string, effect: ChildEffect): void {
+    const { clock, log, registry } = this.#options
+    switch (effect.type) {
+      case 'enqueue':
+        this.#queue.enqueue(accountId, this.#notBefore.get(accountId) ?? clock.monotonicMs())
+        this.#notBefore.delete(accountId)
+        return
+      case 'dequeue':
+        return this.#queue.leave(accountId)
+      case 'spawn':
+        return this.#spawn(accountId, effect.generation)
+      case 'ask_to_stop':
+        this.#processes.get(accountId)?.send({ type: 'stop' })
+        return
+      case 'kill':
+        log.error(
+          { event: 'child.killed', accountId, why: effect.why, pid: registry.get(accountId)?.process?.pid },
+          'Worker',
+        )
+        this.#processes.get(accountId)?.kill()
+        return
+      default:
+        return effect satisfies never
+    }
+  }
+
+  #spawn(accountId: string, generation: number): void {
+    const { registry, clock, log, worker, startMessage } = this.#options
+    const account = registry.get(accountId)
+    if (account === undefined) return
+    this.#flushed.delete(accountId)
+    const process = forkWorker(
+      worker,
+      accountId,
+      (message) => this.#onMessage(accountId, generation, message),
+      (end) => this.#onEnd(accountId, generation, end),
+    )
+    this.#processes.set(accountId, process)
+    if (process.pid === undefined) return
+    const { pid } = process
+    log.info({ event: 'child.spawned', accountId, pid, generation }, 'Worker')
+    this.#change(accountId, () => ({
+      process: { pid, startedAtMs: clock.nowMs(), rssBytes: null, loopDelayMs: null },
+      connection: null,
+      qr: null,
+    }))
+    const askedAtMs = account.pairingAskedAtMs
+    process.send({
+      ...startMessage,
+      type: 'start',
+      accountId,
+      phone: account.record.phone,
+      pairing: askedAtMs !== null && clock.nowMs() - askedAtMs < PAIRING_MEMORY_MS,
+    })
+  }
+
+  #onMessage(accountId: string, generation: number, message: FromWorker): void {
+    const { clock, registry } = this.#options
+    const account = registry.get(accountId)
+    if (account?.child.generation !== generation) return
+    const change = applyMessage(account, message, clock.nowMs())
+    if (Object.keys(change).length > 0) registry.put({ ...account, ...change })
+    switch (message.type) {
+      case 'ready':
+      case 'heartbeat':
+        return this.dispatch(accountId, { type: message.type, generation })
+      case 'permit_request':
+        return this.#gate.request(accountId)
+      case 'permit_result':
+        return this.#gate.settle(accountId, message.result)
+      case 'identity':
+        // Its phone was not known before: worth keeping, and nothing is lost if it can't be now.
+        if (account.record.phone === null) this.#onPhoneLearned()
+        return
+      case 'pairing_code':
+        return this.#codes.answer(accountId, message.requestId, message.code)
+      case 'stopped':
+        this.#flushed.add(accountId)
+        return
+      case 'connection':
+      case 'qr':
+      case 'messages':
+      case 'fault':
+        return
+      default:
+        return message satisfies never
+    }
+  }
+
+  #onEnd(accountId: string, generation: number, end: ProcessEnd): void {
+    const { registry, log, random } = this.#options
+    const account = registry.get(accountId)
+    if (account?.child.generation !== generation) return
+    this.#processes.delete(accountId)
+    this.#gate.withdraw(accountId)
+    this.#codes.giveUp(accountId)
+    if (end.code !== null && NOTHING_TO_FLUSH.has(end.code)) this.#flushed.add(accountId)
+    const wanted = account.child.state.name === 'stopping' || end.code === EXIT.renew.code
+    log[wanted ? 'info' : 'warn'](
+      {
+        event: 'child.exited',
+        accountId,
+        pid: account.process?.pid,
+        code: end.code,
+        signal: end.signal,
+        wanted,
+        ...(end.error ? { cause: end.error.message } : {}),
+      },
+      'Worker',
+    )
+    this.#change(accountId, ({ crashCount }) => ({
+      process: null,
+      connection: null,
+      qr: null,
+      crashCount: crashCount + (wanted ? 0 : 1),
+    }))
+    this.dispatch(accountId, { type: 'exited', generation, code: end.code, signal: end.signal, random: random() })
+    this.#change(accountId, ({ child, fault }) => {
+      const reason = child.state.name === 'backing_off' || child.state.name === 'given_up' ? child.state.reason : null
+      return reason === null || fault !== null ? {} : { fault: { reason, message: null } }
+    })
+  }
+}
