@@ -161,7 +161,7 @@ export class Account {
   }
 
   #step(event: ConnectionEvent): void {
-    if (this.#ending && event.type !== 'stop') return
+    if (this.#ending) return
     const { clock, start } = this.#options
     const [next, effects] = stepConnection(this.#connection, event, clock.monotonicMs(), start.policy)
     this.#connection = next
@@ -312,16 +312,17 @@ export class Account {
 
   /** What can't be gone on from in this process: said to the supervisor, then the process ends with the code that fits. */
   async #fail(error: unknown): Promise<void> {
-    if (this.#ending) return
+    if (this.#ending) return this.#ending
     const known = error instanceof SessionError ? error : undefined
     const [code, reason] = endOf(known)
     this.#options.log.error({ event: 'account.failed', reason, cause: messageOf(error) }, 'The account can not go on')
-    await this.#options.send({ type: 'fault', reason, message: messageOf(error) })
-    await this.#end(code)
+    // No step from here on: a report after the fault would take it back.
+    const said = this.#options.send({ type: 'fault', reason, message: messageOf(error) })
+    return this.#end(code, said)
   }
 
-  #end(code: number): Promise<void> {
-    this.#ending ??= this.#close(code).then((finalCode) => this.#options.exit(finalCode))
+  #end(code: number, before: Promise<void> = Promise.resolve()): Promise<void> {
+    this.#ending ??= before.then(() => this.#close(code)).then((finalCode) => this.#options.exit(finalCode))
     return this.#ending
   }
 

@@ -72,7 +72,6 @@ export type ConnectionEvent =
   | { type: 'log_out' }
   | { type: 'closed'; socket: number; cause: CloseCause; linked: boolean; random: number }
   | { type: 'timer'; lastFrameMs: number; linked: boolean; random: number }
-  | { type: 'stop' }
 
 export type ConnectionEffect =
   | { type: 'request_permit' }

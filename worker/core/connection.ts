@@ -71,11 +71,6 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
       return closed(c, event.cause, event.linked, event.random, nowMs, limits)
     case 'timer':
       return timer(c, event, nowMs, limits)
-    case 'stop':
-      return [
-        { ...c, state: { name: 'stopped' } },
-        hasSocket(c.state) ? [hideQr, { type: 'tear_down', socket: c.socket }] : [],
-      ]
     default:
       return event satisfies never
   }

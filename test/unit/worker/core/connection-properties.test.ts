@@ -70,7 +70,7 @@ class Shell {
           if (this.#live !== undefined) throw new Error('leaves a socket behind')
       }
     }
-    if (tornDown && this.#answers === 0 && event.type !== 'stop') throw new Error('a permit was never answered')
+    if (tornDown && this.#answers === 0) throw new Error('a permit was never answered')
     const { name } = next.state
     const has = name === 'opening' || name === 'pairing' || name === 'open'
     if (has !== (this.#live !== undefined)) throw new Error(`${name} with socket ${this.#live}`)
@@ -145,7 +145,6 @@ const op = fc.record({
     'timer',
     'timer',
     'pass',
-    'stop',
   ),
   cause: anyCause,
   linked: fc.boolean(),
@@ -192,8 +191,6 @@ t.test(
             case 'pass':
               shell.nowMs += ms
               break
-            case 'stop':
-              if (ms < 20_000) shell.step({ type: op })
           }
           const before = shell.c
           for (const number of [before.socket - old, before.socket + old]) {

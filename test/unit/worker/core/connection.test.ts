@@ -384,9 +384,6 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     [hide, tearDown, { type: 'renew_process' }],
   ],
   ['open, an old socket closes', open, closed({ from: 'login', code: 401 }, { socket: 2 }), 5000, {}, []],
-  ['open, stop', open, { type: 'stop' }, 5000, { state: { name: 'stopped' } }, [hide, tearDown]],
-  ['pairing, stop', pairing, { type: 'stop' }, 5000, { state: { name: 'stopped' } }, [hide, tearDown]],
-  ['waiting, stop', waiting, { type: 'stop' }, 5000, { state: { name: 'stopped' } }, []],
 ]
 
 for (const [title, from, event, nowMs, to, effects] of TABLE) {
