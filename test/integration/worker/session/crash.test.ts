@@ -13,7 +13,7 @@ import { Random } from '../../../unit/worker/session/fixtures/random.ts'
 import { startChild } from './fixtures/child.ts'
 import { readAll, writeStock } from './fixtures/stock.ts'
 
-const KILLS = Number(process.env.CRASH_KILLS ?? 25)
+const KILLS = Number(process.env.CRASH_KILLS ?? 50)
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 100_000)
 const PLACES = 8
 
