@@ -43,6 +43,8 @@ export interface AccountOptions {
 const LOCK_WAIT_MS = 10_000
 /** Reading the largest session takes a fraction of a second; a disk that takes this long hangs. */
 const OPEN_SESSION_DEADLINE_MS = 60_000
+/** For a process that ends by its own fault: what is not on the disk by then was never acknowledged. */
+const CLOSE_DEADLINE_MS = 8000
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
 const UNDER_WAY_DEADLINE_MS = 3000
 
@@ -322,8 +324,24 @@ export class Account {
   }
 
   #end(code: number, before: Promise<void> = Promise.resolve()): Promise<void> {
-    this.#ending ??= before.then(() => this.#close(code)).then((finalCode) => this.#options.exit(finalCode))
+    this.#ending ??= this.#closeInTime(code, before).then((finalCode) => this.#options.exit(finalCode))
     return this.#ending
+  }
+
+  /**
+   * A process that has decided to end does end, whatever closing does: with its heartbeats going on it would look alive.
+   * One that was asked to stop has the supervisor to count its seconds.
+   */
+  async #closeInTime(code: number, before: Promise<void>): Promise<number> {
+    const { clock, log } = this.#options
+    const closing = before.then(() => this.#close(code))
+    try {
+      const finalCode = code === EXIT.ok.code ? await closing : await withDeadline(closing, CLOSE_DEADLINE_MS, clock)
+      return finalCode === LATE ? code : finalCode
+    } catch (error) {
+      log.error({ event: 'account.close_failed', cause: messageOf(error) }, 'Closing failed')
+      return code === EXIT.ok.code ? EXIT.storageFailed.code : code
+    }
   }
 
   async #close(code: number): Promise<number> {
