@@ -59,6 +59,7 @@ const BEHAVIOUR_FAULTS = [
   Type.Object({ kind: Type.Literal('corrupt_message'), ...scope }),
   Type.Object({ kind: Type.Literal('ask_retry'), ...scope }),
   Type.Object({ kind: Type.Literal('wrong_pair_hmac'), ...scope }),
+  Type.Object({ kind: Type.Literal('require_passkey'), ...scope }),
 ] as const
 
 const ANONYMOUS_FAULTS = [
@@ -75,6 +76,12 @@ const ANONYMOUS_FAULTS = [
   }),
   Type.Object({ kind: Type.Literal('no_server_hello'), ...anonymousScope }),
   Type.Object({ kind: Type.Literal('bad_certificate'), ...anonymousScope }),
+  Type.Object({
+    kind: Type.Literal('outdated_client'),
+    /** The oldest third number of a client version (2.3000.REVISION) that may log in or register. */
+    belowRevision: Type.Integer({ minimum: 1 }),
+    ...anonymousScope,
+  }),
 ] as const
 
 const ALL_FAULTS = [...CONNECTION_FAULTS, LOGIN_FAULT, ...BEHAVIOUR_FAULTS, ...ANONYMOUS_FAULTS] as const

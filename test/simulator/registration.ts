@@ -135,6 +135,14 @@ export class Registrations {
     if (candidate.awaited) throw new SimulatorError('pairing_failed', 'this device is being linked already')
     const { device, connection } = candidate
     const world = this.#world
+    if (world.faults.take('require_passkey', phone.number)) {
+      connection.send(
+        stanza('notification', { from: S_WHATSAPP_NET, type: 'passkey_prologue_request', id: makeMessageId() }, [
+          stanza('passkey_prologue_request', {}, Buffer.from('{}')),
+        ]),
+      )
+      throw new SimulatorError('pairing_failed', `${phone.number} waits for its passkey at the new device`)
+    }
     const deviceId = takeDeviceId(phone)
     const keyIndex = phone.nextKeyIndex++
     const identity = world.signalOf(phone).identity

@@ -29,6 +29,8 @@ export interface Attempt {
   phone?: string
 }
 
+/** `<failure reason>` of a client version that is too old. */
+const OUTDATED = 405
 const ATTEMPTS_KEPT = 10_000
 
 /** The simulated WhatsApp service: takes connections and puts the parts together that talk to them. */
@@ -157,6 +159,10 @@ export class Service implements World {
 
   #onHello(connection: Connection, hello: Hello): void {
     const attempt = this.#attempts.findLast(({ connectionId }) => connectionId === connection.id)
+    if (this.#isOutdated(hello)) {
+      connection.end(stanza('failure', { reason: String(OUTDATED) }))
+      return
+    }
     if (hello.payload.devicePairingData?.eIdent?.length) {
       if (attempt) attempt.outcome = 'registration'
       this.registrations.open(connection, hello)
@@ -167,6 +173,14 @@ export class Service implements World {
       attempt.outcome = 'login'
       attempt.phone = connection.login.phone
     }
+  }
+
+  #isOutdated({ payload }: Hello): boolean {
+    const fault = this.faults.list().find(({ fault }) => fault.kind === 'outdated_client')?.fault
+    const revision = payload.userAgent?.appVersion?.tertiary ?? 0
+    if (fault?.kind !== 'outdated_client' || revision >= fault.belowRevision) return false
+    this.faults.take('outdated_client')
+    return true
   }
 
   async #onNode(connection: Connection, node: BinaryNode): Promise<void> {
