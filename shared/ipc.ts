@@ -9,6 +9,10 @@ import { REASON_NAMES, type Reason } from './states.ts'
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
 
+/** WhatsApp Web's version: 2.3000.REVISION. */
+const ClientVersion = Type.Tuple([Type.Integer(), Type.Integer(), Type.Integer()])
+export type ClientVersion = Static<typeof ClientVersion>
+
 const StartMessage = Type.Object({
   type: Type.Literal('start'),
   accountId: Type.String(),
@@ -21,7 +25,10 @@ const StartMessage = Type.Object({
   socket: Type.Object({
     url: Nullable(Type.String()),
     noiseRootKey: Nullable(Type.String()),
-    version: Nullable(Type.Tuple([Type.Integer(), Type.Integer(), Type.Integer()])),
+    /** The client version to announce; null: the newer of `knownGood` and Baileys' own. */
+    version: Nullable(ClientVersion),
+    /** The newest that WhatsApp is known to have taken. */
+    knownGood: Nullable(ClientVersion),
   }),
   policy: Type.Object({
     maxReconnectAttempts: Type.Integer(),
@@ -29,6 +36,8 @@ const StartMessage = Type.Object({
     healthCheckIntervalMs: Type.Integer(),
     staleConnectionThresholdMs: Type.Integer(),
   }),
+  /** When the process goes on in a fresh one: worker/core/retirement.ts. */
+  retirement: Type.Object({ memoryLimitBytes: Type.Integer(), minUptimeMs: Type.Integer() }),
   heartbeatIntervalMs: Type.Integer(),
 })
 
@@ -46,6 +55,12 @@ export const ToWorker = Type.Union([
   Type.Object({ type: Type.Literal('pair') }),
   /** The operator wants a code to type into the phone instead of scanning; answered by `pairing_code`. */
   Type.Object({ type: Type.Literal('request_pairing_code'), requestId: Type.Integer() }),
+  /** Another account is the WhatsApp number that `identity` named. */
+  Type.Object({ type: Type.Literal('number_taken') }),
+  /** The answer to `set_aside_request`. */
+  Type.Object({ type: Type.Literal('set_aside_answer'), allowed: Type.Boolean() }),
+  /** The client version to announce from now on: the last one was refused. */
+  Type.Object({ type: Type.Literal('use_version'), version: ClientVersion }),
   /** Unlink this device at WhatsApp, and set the session aside. */
   Type.Object({ type: Type.Literal('log_out') }),
   /** Flush, close the socket, say `stopped`, exit 0. */
@@ -56,8 +71,8 @@ export type StartMessage = Static<typeof StartMessage>
 
 /** Worker to supervisor. */
 export const FromWorker = Type.Union([
-  /** The modules are loaded: the costly part of a start is over. */
-  Type.Object({ type: Type.Literal('ready') }),
+  /** The modules are loaded: the costly part of a start is over. `version`: Baileys' own client version. */
+  Type.Object({ type: Type.Literal('ready'), version: ClientVersion }),
   Type.Object({ type: Type.Literal('heartbeat'), rssBytes: Type.Integer(), loopDelayMs: Type.Number() }),
   /** Asks the connect gate for leave to open a socket. */
   Type.Object({ type: Type.Literal('permit_request') }),
@@ -90,6 +105,10 @@ export const FromWorker = Type.Union([
   Type.Object({ type: Type.Literal('pairing_code'), requestId: Type.Integer(), code: Nullable(Type.String()) }),
   /** Whose WhatsApp this is, as the session or the login says. */
   Type.Object({ type: Type.Literal('identity'), phone: Type.String() }),
+  /** WhatsApp has refused the session for good: is it to be set aside? Answered by `set_aside_answer`. */
+  Type.Object({ type: Type.Literal('set_aside_request') }),
+  /** What WhatsApp says to a client version. */
+  Type.Object({ type: Type.Literal('version_verdict'), version: ClientVersion, accepted: Type.Boolean() }),
   Type.Object({ type: Type.Literal('messages'), count: Type.Integer(), atMs: Type.Number() }),
   /** Why the process is about to end by itself, in words for the operator. */
   Type.Object({

@@ -26,6 +26,8 @@ export const REASONS = {
   logged_out: 'The phone removed this device. The old session was set aside; link again.',
   bad_session: 'WhatsApp kept refusing the session. It was set aside; link again.',
   wrong_phone: 'The phone that scanned is not the phone of this account. Scan with the right one.',
+  passkey_required:
+    'WhatsApp wants a passkey before it links a device of this number, which the library beneath this service can not give. Where the phone lets you, remove the passkey (WhatsApp, Settings, Account, Passkeys), then ask for a new QR code.',
   // down, comes back by itself
   connection_closed: 'WhatsApp or the network closed the connection.',
   connection_lost: 'The connection went silent or could not be opened.',
@@ -45,6 +47,7 @@ export const REASONS = {
   forbidden: 'WhatsApp locked this account.',
   banned: 'WhatsApp banned this number.',
   client_outdated: 'WhatsApp refuses this client version.',
+  number_taken: 'Another account is this WhatsApp number already. Remove one of the two, then restart the other.',
   session_damaged: 'The session files can not be read as what they were written. Nothing was touched.',
   paused: 'Paused by the operator.',
   stopped: 'The account is stopped.',

@@ -43,6 +43,8 @@ export interface Tuning {
   gateLimits: GateLimits
   /** WhatsApp must have refused a session for this long before it is set aside. */
   refusalPeriodMs: number
+  /** No worker retires younger than this. */
+  retirementMinUptimeMs: number
   /** V8 options of each worker. */
   workerExecArgv: readonly string[]
 }
@@ -57,6 +59,8 @@ const PRODUCTION: Tuning = {
   gateLimits: GATE_LIMITS,
   // An outage at WhatsApp that shows as refusals is usually shorter; a session is a walk to a phone.
   refusalPeriodMs: 10 * 60_000,
+  // A limit that is too low costs two reconnects an hour then, and no more.
+  retirementMinUptimeMs: 30 * 60_000,
   // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
   workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
 }
@@ -126,7 +130,7 @@ export class App {
     const fleet = this.#createFleet(store)
     this.#fleet = fleet
     const records = await this.#loadAccounts(store)
-    fleet.load(records)
+    await fleet.load(records)
 
     const http = await buildServer({
       registry: this.registry,
@@ -206,13 +210,16 @@ export class App {
         socket: {
           url: config.waSocketUrl,
           noiseRootKey: config.waNoiseRootKey,
-          version: config.waVersion === null ? null : [...config.waVersion],
         },
         policy: {
           maxReconnectAttempts: config.maxReconnectAttempts,
           refusalPeriodMs: tuning.refusalPeriodMs,
           healthCheckIntervalMs: config.healthCheckIntervalMs,
           staleConnectionThresholdMs: config.staleConnectionThresholdMs,
+        },
+        retirement: {
+          memoryLimitBytes: config.workerMemoryMb * 1024 * 1024,
+          minUptimeMs: tuning.retirementMinUptimeMs,
         },
         heartbeatIntervalMs: tuning.heartbeatIntervalMs,
       },
@@ -222,7 +229,12 @@ export class App {
         // Killed a little earlier, so that the whole is over within the time that was promised.
         stopDeadlineMs: Math.round(config.shutdownTimeoutMs * 0.9),
       },
+      clientVersion: {
+        configured: config.waVersion === null ? null : [...config.waVersion],
+        url: config.waVersionUrl,
+      },
       gateLimits: tuning.gateLimits,
+      stagger: { minMs: config.spawnStaggerMinMs, maxMs: config.spawnStaggerMaxMs },
       startSlots: tuning.startSlots,
       retireSession: (record) => retireSession(config.sessionsPath, record, clock.nowMs()),
     })

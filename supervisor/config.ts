@@ -29,6 +29,9 @@ export interface Config {
   readonly waSocketUrl: string | null
   readonly waNoiseRootKey: string | null
   readonly waVersion: readonly [number, number, number] | null
+  /** Where a newer client version is looked up when WhatsApp refuses the present one; null: nowhere. */
+  readonly waVersionUrl: string | null
+  readonly workerMemoryMb: number
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -54,9 +57,13 @@ const SETTINGS = [
   'WA_SOCKET_URL',
   'WA_NOISE_ROOT_KEY',
   'WA_VERSION',
+  'WA_VERSION_URL',
+  'WORKER_MEMORY_MB',
 ] as const
 type Setting = (typeof SETTINGS)[number]
 
+/** Names the revision that WhatsApp's servers want of WhatsApp Web. */
+const WHATSAPP_WEB = 'https://web.whatsapp.com/sw.js'
 /** A day: longer intervals than this are a mistaken unit. */
 const DAY_MS = 86_400_000
 /** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
@@ -141,6 +148,8 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     waSocketUrl: socketUrl(get('WA_SOCKET_URL'), errors),
     waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),
     waVersion: version(get('WA_VERSION'), errors),
+    waVersionUrl: versionUrl(get('WA_VERSION_URL'), errors),
+    workerMemoryMb: integer('WORKER_MEMORY_MB', 300, 64, 16_384),
   }
   return errors.length > 0 ? { errors } : { config: Object.freeze(config) }
 }
@@ -174,6 +183,18 @@ function version(text: string | undefined, errors: string[]): Config['waVersion'
   const match = /^(\d{1,4})\.(\d{1,6})\.(\d{1,12})$/.exec(text)
   if (match) return [Number(match[1]), Number(match[2]), Number(match[3])]
   errors.push(`WA_VERSION is "${text}": use three numbers such as 2.3000.1043857760.`)
+  return null
+}
+
+function versionUrl(text: string | undefined, errors: string[]): string | null {
+  if (text === undefined) return WHATSAPP_WEB
+  if (text === 'off') return null
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'https:') return text
+  if (url?.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, ''))) return text
+  errors.push(
+    `WA_VERSION_URL is "${text}": use an https:// address whose page names WhatsApp Web's revision, or "off".`,
+  )
   return null
 }
 

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../shared/clock.ts'
 import { LATE, withDeadline } from '../shared/deadline.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
-import type { FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
+import type { ClientVersion, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import { isSamePhone, phoneOfJid } from '../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../shared/states.ts'
@@ -20,7 +20,9 @@ import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
 import { openSession, type Session } from './session/session.ts'
 import { setAside } from '../shared/session/set-aside.ts'
+import { endOf, nameOf } from './fault.ts'
 import { createBaileysLog } from './socket/baileys-log.ts'
+import { versionToAnnounce } from './socket/client-version.ts'
 import { isStreamCorruption, openSocket, trustNoiseRoot, type OpenSocket, type SocketEvent } from './socket/socket.ts'
 
 /**
@@ -57,7 +59,9 @@ export class Account {
   #socket: OpenSocket | undefined
   #timer: Timer | undefined
   #lastFrameMs = 0
+  #lastMessageMs = Number.NEGATIVE_INFINITY
   #reported = ''
+  #version: ClientVersion
   /** Effects run one at a time, in order: an old socket is down before a new one opens. */
   #effects: Promise<void> = Promise.resolve()
   #begun: Promise<void> = Promise.resolve()
@@ -66,6 +70,7 @@ export class Account {
 
   constructor(options: AccountOptions) {
     this.#options = options
+    this.#version = versionToAnnounce(options.start.socket)
     this.#dir = join(options.start.sessionsPath, options.start.accountId)
   }
 
@@ -102,8 +107,13 @@ export class Account {
         return this.#step({ type: 'pair', linked: this.#isLinked() })
       case 'request_pairing_code':
         return void this.#answerPairingCode(message.requestId)
+      case 'use_version':
+        this.#version = message.version
+        return this.#step({ type: 'version_changed' })
       case 'permit':
       case 'retry':
+      case 'number_taken':
+      case 'set_aside_answer':
       case 'log_out':
         return this.#step(message)
       default:
@@ -125,6 +135,16 @@ export class Account {
     }
     // A query that was in flight when its socket closed rejects with a number (1006) or a Boom: nothing was lost by it.
     this.#options.log.warn({ event: 'rejection.unhandled', cause: nameOf(reason) }, 'A rejection was not handled')
+  }
+
+  /** Since the last message came; Infinity when none has. */
+  get quietForMs(): number {
+    return this.#options.clock.monotonicMs() - this.#lastMessageMs
+  }
+
+  /** Goes on in a fresh process, unless a login or a pairing is under way. */
+  retire(): void {
+    this.#step({ type: 'retire' })
   }
 
   async #openSession(): Promise<void> {
@@ -232,6 +252,8 @@ export class Account {
           text: effect.text,
           expiresAtMs: effect.text === null ? null : clock.nowMs() + effect.lifetimeMs,
         })
+      case 'ask_set_aside':
+        return send({ type: 'set_aside_request' })
       case 'set_aside':
         return this.#setAside(effect.reason)
       case 'renew_process':
@@ -253,7 +275,7 @@ export class Account {
     this.#socket = openSocket({
       auth: session.authState,
       url: start.socket.url,
-      version: start.socket.version,
+      version: this.#version,
       log: createBaileysLog(log, clock),
       clock,
       onEvent: (event) => this.#onSocketEvent(number, session, event),
@@ -271,11 +293,15 @@ export class Account {
         session.saveCreds().catch(() => undefined)
         return
       case 'messages':
+        this.#lastMessageMs = clock.monotonicMs()
         void send({ type: 'messages', count: event.count, atMs: clock.nowMs() })
         return
       case 'qr':
       case 'new_login':
+      case 'passkey_required':
         return this.#step({ ...event, socket })
+      case 'version_verdict':
+        return void send(event)
       case 'open':
         if (event.phone !== undefined) void send({ type: 'identity', phone: event.phone })
         return this.#step({ type: 'open', socket, wrongPhone: this.#isWrongPhone(event.phone) })
@@ -315,8 +341,7 @@ export class Account {
   /** What can't be gone on from in this process: said to the supervisor, then the process ends with the code that fits. */
   async #fail(error: unknown): Promise<void> {
     if (this.#ending) return this.#ending
-    const known = error instanceof SessionError ? error : undefined
-    const [code, reason] = endOf(known)
+    const [code, reason] = endOf(error)
     this.#options.log.error({ event: 'account.failed', reason, cause: messageOf(error) }, 'The account can not go on')
     // No step from here on: a report after the fault would take it back.
     const said = this.#options.send({ type: 'fault', reason, message: messageOf(error) })
@@ -363,25 +388,4 @@ export class Account {
     log.info({ event: 'account.stopped', code: finalCode }, 'Account')
     return finalCode
   }
-}
-
-function endOf(error: SessionError | undefined): [number, Reason] {
-  switch (error?.code) {
-    case 'session_damaged':
-    case 'session_version':
-    case 'session_conflict':
-      return [EXIT.sessionDamaged.code, 'session_damaged']
-    case 'session_locked':
-      return [EXIT.sessionLocked.code, 'session_locked']
-    case 'storage_full':
-      return [EXIT.storageFailed.code, 'storage_full']
-    case 'storage_failed':
-      return [EXIT.storageFailed.code, 'storage_failed']
-    default:
-      return [EXIT.crashed.code, 'worker_crashed']
-  }
-}
-
-function nameOf(reason: unknown): string {
-  return reason instanceof Error ? reason.name : typeof reason
 }

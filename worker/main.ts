@@ -6,6 +6,7 @@ import { parseToWorker, type FromWorker, type StartMessage, type ToWorker } from
 import { createLog, LOG_LEVELS } from '../shared/log.ts'
 import { maskNumbers } from '../shared/phone.ts'
 import { silenceConsole } from './console.ts'
+import { HealthWatch } from './health-watch.ts'
 
 /**
  * A worker's entry: a start message in, an exit code out. It ends by the supervisor's `stop`, by the loss of the
@@ -44,6 +45,7 @@ process.on('disconnect', () => lose())
 
 // The heavy imports come after the console is silenced, and while the start message is on its way.
 const { Account } = await import('./account.ts')
+const { BUNDLED_VERSION } = await import('./socket/client-version.ts')
 const start = await startReceived
 
 const level = LOG_LEVELS.find((known) => known === start.logLevel) ?? 'info'
@@ -71,6 +73,9 @@ hear = (message) => {
     case 'permit':
     case 'retry':
     case 'pair':
+    case 'number_taken':
+    case 'set_aside_answer':
+    case 'use_version':
     case 'request_pairing_code':
     case 'log_out':
       return account.handle(message)
@@ -98,13 +103,16 @@ process.on('uncaughtException', (error) => {
 })
 
 let lastBeatMs = systemClock.monotonicMs()
+const health = new HealthWatch(start.retirement, systemClock, log)
 setInterval(() => {
   const nowMs = systemClock.monotonicMs()
   const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
   lastBeatMs = nowMs
-  void send({ type: 'heartbeat', rssBytes: process.memoryUsage.rss(), loopDelayMs: Math.round(loopDelayMs) })
+  const { rssBytes, retire } = health.look(account.quietForMs)
+  void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs) })
+  if (retire) account.retire()
 }, start.heartbeatIntervalMs)
 
-await send({ type: 'ready' })
+await send({ type: 'ready', version: BUNDLED_VERSION })
 void account.begin()
 for (const message of early) hear(message)

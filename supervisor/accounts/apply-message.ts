@@ -42,6 +42,8 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
     case 'permit_request':
     case 'permit_result':
     case 'pairing_code':
+    case 'set_aside_request':
+    case 'version_verdict':
     case 'stopped':
       return {}
     default:

@@ -85,6 +85,17 @@ export class Registry {
     return this.all().find(({ record }) => record.phone !== null && isSamePhone(record.phone, phone))
   }
 
+  /** Another account of the same WhatsApp number that was there first and is meant to run. */
+  findElder(accountId: string, phone: string): Account | undefined {
+    for (const account of this.#accounts.values()) {
+      const { record, linkedPhone } = account
+      if (record.accountId === accountId) return undefined
+      const known = linkedPhone ?? record.phone
+      if (record.desired === 'running' && known !== null && isSamePhone(known, phone)) return account
+    }
+    return undefined
+  }
+
   statusOf(account: Account): PublicStatus {
     const offsetMs = this.#clock.nowMs() - this.#clock.monotonicMs()
     const { record, child, connection, fault } = account

@@ -25,6 +25,8 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
   'client_outdated',
   'session_damaged',
   'wrong_phone',
+  'passkey_required',
+  'number_taken',
 ])
 
 /**

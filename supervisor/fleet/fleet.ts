@@ -2,11 +2,15 @@ import { AppError, messageOf } from '../../shared/errors.ts'
 import { newAccount, type Account } from '../accounts/registry.ts'
 import type { AccountRecord, AccountStore } from '../accounts/store.ts'
 import { NEW_CHILD } from '../core/child-lifecycle.ts'
+import { readHold, writeHold } from '../accounts/hold-file.ts'
+import { RollingRestart, type RestartProgress } from './rolling-restart.ts'
 import { KILL_GRACE_MS, Workers, type WorkersOptions } from './workers.ts'
 import { Wishes } from './wishes.ts'
 
 /** What can be done with accounts: each command is a wish, kept on the disk where it has to last, and then an event. */
 export interface FleetOptions extends WorkersOptions {
+  /** SPAWN_STAGGER_MIN_MS, SPAWN_STAGGER_MAX_MS: between two accounts of a restart of all. */
+  stagger: { minMs: number; maxMs: number }
   store: AccountStore
   /** Takes the session of a stopped account off its directory. */
   retireSession: (record: AccountRecord) => Promise<void>
@@ -19,21 +23,39 @@ export class Fleet {
   readonly #options: FleetOptions
   readonly #wishes: Wishes
   readonly #workers: Workers
+  readonly #rolling: RollingRestart
   readonly #removals = new Map<string, Promise<void>>()
 
   constructor(options: FleetOptions) {
     this.#options = options
     this.#wishes = new Wishes(options.registry, options.store, options.log)
     this.#workers = new Workers(options, () => void this.#wishes.save().catch(() => undefined))
+    this.#rolling = new RollingRestart({
+      ...options,
+      restart: (accountId) => this.#workers.dispatch(accountId, { type: 'stop', again: true }),
+    })
   }
 
-  /** Set while connects of several accounts fail: one event of the fleet, not one of each account. */
+  /** What is wrong with the whole fleet: one event, not one of each account. Null while nothing is. */
   get trouble(): Workers['trouble'] {
     return this.#workers.trouble
   }
 
+  /** Set while the operator lets nobody connect. */
+  get connectsPaused(): boolean {
+    return this.#workers.hold !== null
+  }
+
+  /** Of a restart of all accounts; null while none is under way. */
+  get restarting(): RestartProgress | null {
+    return this.#rolling.progress
+  }
+
   /** Makes the accounts known; nothing starts yet. Before the API answers, so that nobody adds one of them again. */
-  load(records: readonly AccountRecord[]): void {
+  async load(records: readonly AccountRecord[]): Promise<void> {
+    const { startMessage, clock } = this.#options
+    await this.#workers.load()
+    this.#workers.setHold(await readHold(startMessage.sessionsPath, clock.nowMs()))
     for (const record of records) this.#options.registry.put(newAccount(record, NEW_CHILD))
   }
 
@@ -128,6 +150,35 @@ export class Fleet {
     this.#workers.dispatch(accountId, { type: 'stop', again: true })
   }
 
+  /** A new process for every account, one after another. Asked twice, it is done once. */
+  restartAll(): RestartProgress {
+    this.#assertRunning()
+    return this.#rolling.begin()
+  }
+
+  /**
+   * Lets no account open a connection until `resumeConnects`, over restarts of the service as well; what is connected
+   * stays so. Both resolve when it is on the disk.
+   */
+  async pauseConnects(): Promise<void> {
+    const { startMessage, clock, log } = this.#options
+    this.#assertRunning()
+    if (this.connectsPaused) return
+    const sinceMs = clock.nowMs()
+    await writeHold(startMessage.sessionsPath, sinceMs)
+    this.#workers.setHold(sinceMs)
+    log.warn({ event: 'connects.paused' }, 'Nothing connects until the operator says so')
+  }
+
+  async resumeConnects(): Promise<void> {
+    const { startMessage, log } = this.#options
+    this.#assertRunning()
+    await writeHold(startMessage.sessionsPath, null)
+    if (!this.connectsPaused) return
+    this.#workers.setHold(null)
+    log.info({ event: 'connects.resumed' }, 'Accounts connect again, in turn')
+  }
+
   /**
    * Stops the account, takes its session off its directory, and forgets it. The wish is on the disk before anything
    * else happens, so that a crash on the way ends in the same place. Asked twice, it is done once.
@@ -188,6 +239,7 @@ export class Fleet {
    * @returns the accounts whose worker had to be killed, or ended without saying that it had flushed
    */
   stop(): Promise<string[]> {
+    this.#rolling.stop()
     return this.#workers.stop()
   }
 

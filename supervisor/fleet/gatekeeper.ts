@@ -22,6 +22,8 @@ export class Gatekeeper {
   #gate: Gate
   #timer: Timer | undefined
   #closedSinceMs: number | null = null
+  #heldSinceMs: number | null = null
+  #nextMs: number | null = null
 
   /**
    * @param onGrant the account may open its socket; `shared`: as the probe of a fleet in trouble
@@ -42,9 +44,25 @@ export class Gatekeeper {
     this.#gate = newGate(limits)
   }
 
-  /** Set while connects of several accounts fail: since when (epoch ms), and of how many. */
-  get trouble(): { sinceMs: number; accounts: number } | null {
-    return this.#closedSinceMs === null ? null : { sinceMs: this.#closedSinceMs, accounts: this.#gate.failing.size }
+  /** Set while connects of several accounts fail: since when (epoch ms), and of which. */
+  get trouble(): { sinceMs: number; accountIds: string[] } | null {
+    return this.#closedSinceMs === null ? null : { sinceMs: this.#closedSinceMs, accountIds: [...this.#gate.failing] }
+  }
+
+  /** Epoch ms of the next permit that is planned; null where none is. */
+  get nextProbeAtMs(): number | null {
+    return this.#nextMs === null ? null : Math.round(this.#nextMs + this.#clock.nowMs() - this.#clock.monotonicMs())
+  }
+
+  /** Set while the operator lets nobody connect; epoch ms. */
+  get hold(): { sinceMs: number } | null {
+    return this.#heldSinceMs === null ? null : { sinceMs: this.#heldSinceMs }
+  }
+
+  /** Lets nobody pass from now on (epoch ms), or (null) again everybody in turn. What is being opened is let finish. */
+  setHold(sinceMs: number | null): void {
+    this.#heldSinceMs = sinceMs
+    this.#pump()
   }
 
   request(accountId: string): void {
@@ -85,10 +103,13 @@ export class Gatekeeper {
 
   #pump(): void {
     this.#timer?.cancel()
+    this.#nextMs = null
+    if (this.#heldSinceMs !== null) return
     const { gate, granted, nextMs } = grantPermits(this.#gate, this.#clock.monotonicMs(), this.#limits)
     this.#become(gate)
     for (const accountId of granted) this.#onGrant(accountId, isClosed(gate))
     if (nextMs !== undefined) {
+      this.#nextMs = nextMs
       this.#timer = this.#clock.setTimer(nextMs - this.#clock.monotonicMs(), () => this.#pump())
     }
   }

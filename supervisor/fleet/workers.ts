@@ -1,13 +1,16 @@
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
-import type { FromWorker, StartMessage, ToWorker } from '../../shared/ipc.ts'
+import type { ClientVersion, FromWorker, StartMessage, ToWorker } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
 import { applyMessage } from '../accounts/apply-message.ts'
 import type { Account, Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
 import { forkWorker, type ProcessEnd, type WorkerCommand, type WorkerProcess } from './child-process.ts'
+import { ClientVersions } from './client-versions.ts'
+import { findTrouble, type Trouble } from './find-trouble.ts'
 import { Gatekeeper } from './gatekeeper.ts'
+import { MassRefusals } from './mass-refusals.ts'
 import { PairingCodes } from './pairing-codes.ts'
 import { StartQueue } from './start-queue.ts'
 
@@ -22,7 +25,11 @@ export interface WorkersOptions {
   random: () => number
   worker: WorkerCommand
   /** What each worker is told at its start, but for the account itself. */
-  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing'>
+  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'socket'> & {
+    socket: Pick<StartMessage['socket'], 'url' | 'noiseRootKey'>
+  }
+  /** WA_VERSION, and where a newer one is looked up; null: nowhere. */
+  clientVersion: { configured: ClientVersion | null; url: string | null }
   childLimits: ChildLimits
   gateLimits: GateLimits
   /** Workers between fork and `ready` at one time. */
@@ -45,6 +52,8 @@ export class Workers {
   readonly #queue: StartQueue
   readonly #gate: Gatekeeper
   readonly #codes: PairingCodes
+  readonly #versions: ClientVersions
+  readonly #refusals: MassRefusals
   readonly #processes = new Map<string, WorkerProcess>()
   readonly #timers = new Map<string, Timer>()
   /** Monotonic ms before which an account does not start: the boot's stagger. */
@@ -57,15 +66,21 @@ export class Workers {
     this.#options = options
     this.#onPhoneLearned = onPhoneLearned
     this.#codes = new PairingCodes(options.clock)
+    this.#refusals = new MassRefusals(options.clock, options.log)
+    this.#versions = new ClientVersions({
+      ...options.clientVersion,
+      sessionsPath: options.startMessage.sessionsPath,
+      clock: options.clock,
+      log: options.log,
+      onOrder: (version) => this.#broadcast({ type: 'use_version', version }),
+    })
     this.#queue = new StartQueue(options.startSlots, options.clock, (id) => this.dispatch(id, { type: 'slot' }))
     this.#gate = new Gatekeeper(
       options.gateLimits,
       options.clock,
       options.log,
       (id, shared) => this.send(id, { type: 'permit', shared }),
-      () => {
-        for (const process of this.#processes.values()) process.send({ type: 'retry' })
-      },
+      () => this.#broadcast({ type: 'retry' }),
     )
   }
 
@@ -73,9 +88,23 @@ export class Workers {
     return this.#stopping
   }
 
-  /** See Gatekeeper. */
-  get trouble(): Gatekeeper['trouble'] {
-    return this.#gate.trouble
+  /** What is wrong with the whole fleet; null while nothing is. */
+  get trouble(): Trouble | null {
+    return findTrouble(this.#options.registry, this.#gate, this.#versions, this.#refusals)
+  }
+
+  /** Lets no account connect from now on (epoch ms), or (null) again all of them in turn. */
+  setHold(sinceMs: number | null): void {
+    this.#gate.setHold(sinceMs)
+  }
+
+  get hold(): { sinceMs: number } | null {
+    return this.#gate.hold
+  }
+
+  /** What has to be known before the first worker starts. */
+  async load(): Promise<void> {
+    await this.#versions.load()
   }
 
   /** Starts the account's worker no sooner than `delayMs` from now. */
@@ -123,6 +152,10 @@ export class Workers {
   /** A second signal: no more patience. */
   killAll(): void {
     for (const process of this.#processes.values()) process.kill()
+  }
+
+  #broadcast(message: ToWorker): void {
+    for (const process of this.#processes.values()) process.send(message)
   }
 
   #change(accountId: string, change: (account: Account) => Partial<Account>): void {
@@ -209,6 +242,7 @@ export class Workers {
     const askedAtMs = account.pairingAskedAtMs
     process.send({
       ...startMessage,
+      socket: { ...startMessage.socket, ...this.#versions.startOrder },
       type: 'start',
       accountId,
       phone: account.record.phone,
@@ -224,8 +258,10 @@ export class Workers {
     if (Object.keys(change).length > 0) registry.put({ ...account, ...change })
     switch (message.type) {
       case 'ready':
+        this.#versions.learn(message.version)
+        return this.dispatch(accountId, { type: 'ready', generation })
       case 'heartbeat':
-        return this.dispatch(accountId, { type: message.type, generation })
+        return this.dispatch(accountId, { type: 'heartbeat', generation })
       case 'permit_request':
         return this.#gate.request(accountId)
       case 'permit_result':
@@ -233,13 +269,20 @@ export class Workers {
       case 'identity':
         // Its phone was not known before: worth keeping, and nothing is lost if it can't be now.
         if (account.record.phone === null) this.#onPhoneLearned()
+        if (registry.findElder(accountId, message.phone)) this.send(accountId, { type: 'number_taken' })
         return
+      case 'set_aside_request':
+        return this.send(accountId, { type: 'set_aside_answer', allowed: this.#refusals.judge(accountId) })
+      case 'version_verdict':
+        return this.#versions.verdict(message.version, message.accepted)
       case 'pairing_code':
         return this.#codes.answer(accountId, message.requestId, message.code)
       case 'stopped':
         this.#flushed.add(accountId)
         return
       case 'connection':
+        if (message.status === 'connected') this.#refusals.forget(accountId)
+        return
       case 'qr':
       case 'messages':
       case 'fault':

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { ACCOUNT_ID_PATTERN } from '../../shared/account-id.ts'
+import { TROUBLE_KINDS } from '../core/fleet-trouble.ts'
 import { REASON_NAMES } from '../../shared/states.ts'
 
 /** The shapes of the API. Paths and fields are promises: others build on them. */
@@ -55,6 +56,16 @@ export const PairingCode = Type.Object({
   code: Type.String({ description: 'To type into the phone: ABCD-EFGH' }),
 })
 
+const RestartProgress = Type.Object({
+  startedAt: IsoTime,
+  done: Type.Integer(),
+  total: Type.Integer(),
+})
+
+export const RestartAll = Type.Object({ success: Type.Literal(true), restart: RestartProgress })
+
+export const Connects = Type.Object({ success: Type.Literal(true), connectsPaused: Type.Boolean() })
+
 export const Health = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('unavailable')]),
   checks: Type.Object({
@@ -103,7 +114,18 @@ export const Dashboard = Type.Object({
   }),
   storage: Type.Object({ path: Type.String(), writable: Type.Boolean(), totalAccounts: Type.Integer() }),
   /** What several accounts share, in one place: null while there is nothing of the kind. */
-  trouble: Nullable(Type.Object({ since: IsoTime, accounts: Type.Integer(), message: Type.String() })),
+  trouble: Nullable(
+    Type.Object({
+      kind: Type.Enum(TROUBLE_KINDS),
+      since: IsoTime,
+      accounts: Type.Integer(),
+      message: Type.String(),
+      nextProbeAt: Nullable(IsoTime),
+    }),
+  ),
+  connectsPaused: Type.Boolean(),
+  /** A restart of all accounts that is under way. */
+  restarting: Nullable(RestartProgress),
   accounts: Type.Array(DashboardAccount),
   summary: Type.Object({
     connected: Type.Integer(),

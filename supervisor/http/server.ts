@@ -13,6 +13,7 @@ import type { StorageMonitor } from '../storage/probe.ts'
 import { requireAuth, type Auth } from './auth.ts'
 import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
 import { accountRoutes } from './routes/accounts.ts'
+import { fleetRoutes } from './routes/fleet.ts'
 import { loginRoutes } from './routes/login.ts'
 import { dashboardRoutes, healthRoutes } from './routes/status.ts'
 
@@ -93,6 +94,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     await requireAuth(guarded, deps.auth)
     await guarded.register(dashboardRoutes(deps))
     await guarded.register(accountRoutes(deps))
+    await guarded.register(fleetRoutes(deps))
   })
   await app.register(fastifyStatic, { root: deps.dashboardPath, index: 'index.html', cacheControl: false })
   return app

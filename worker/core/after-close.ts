@@ -78,9 +78,13 @@ function follow(
   limits: ConnectionLimits,
   before: ConnectionEffect[],
 ): Step {
-  const idle = (status: ConnectionStatus, reason: Reason, more: ConnectionEffect[] = []): Step => [
+  const idle = (status: ConnectionStatus, reason: Reason): Step => [
     { ...c, ...CLEAN, state: { name: 'idle', status, reason, code: cause.code } },
-    [...before, ...more],
+    before,
+  ]
+  const refused = (status: ConnectionStatus, reason: Reason): Step => [
+    { ...c, ...CLEAN, keepsRefused: true, state: { name: 'idle', status, reason, code: cause.code } },
+    [...before, { type: 'ask_set_aside', reason }],
   ]
   const later = (next: Connection, delayMs: number, onRetry: boolean): Step => [
     { ...next, state: waiting(nowMs + delayMs, verdict, cause.code, onRetry) },
@@ -106,7 +110,7 @@ function follow(
       const refusals = c.refusals + 1
       const firstRefusalMs = c.firstRefusalMs ?? nowMs
       if (refusals >= limits.maxReconnectAttempts && nowMs - firstRefusalMs >= limits.refusalPeriodMs) {
-        return idle('needs_qr', 'bad_session', [{ type: 'set_aside', reason: 'bad_session' }])
+        return refused('needs_qr', 'bad_session')
       }
       return later({ ...c, attempt, refusals, firstRefusalMs }, backoffMs(attempt, random), false)
     }
@@ -121,7 +125,7 @@ function follow(
     case 'wait_for_operator':
       return idle(verdict.status, verdict.reason)
     case 'unlink':
-      return idle(verdict.status, verdict.reason, [{ type: 'set_aside', reason: verdict.reason }])
+      return refused(verdict.status, verdict.reason)
     default:
       return verdict.follows satisfies never
   }

@@ -55,6 +55,10 @@ export interface Connection {
   pairing: boolean
   /** A phone has scanned since this process began, and the login that follows is not over. */
   justPaired: boolean
+  /** The session was linked by this very process: taking it back costs nobody anything. */
+  linkedHere: boolean
+  /** WhatsApp has refused the session for good, and it still lies in its place: the supervisor is asked first. */
+  keepsRefused: boolean
 }
 
 export type ConnectionEvent =
@@ -68,6 +72,16 @@ export type ConnectionEvent =
   | { type: 'new_login'; socket: number }
   /** `wrongPhone`: it is another phone's WhatsApp than the account's. */
   | { type: 'open'; socket: number; wrongPhone: boolean }
+  /** The phone that scanned wants a passkey, which Baileys can't give. */
+  | { type: 'passkey_required'; socket: number }
+  /** Another account is this WhatsApp number. */
+  | { type: 'number_taken' }
+  /** The supervisor's answer to `ask_set_aside`; false: so many accounts were refused that it is no verdict on one. */
+  | { type: 'set_aside_answer'; allowed: boolean }
+  /** Sockets from now on announce another client version. */
+  | { type: 'version_changed' }
+  /** The process has grown or become slow, and this is a quiet moment: it goes on in a fresh one. */
+  | { type: 'retire' }
   /** The operator wants this device unlinked. */
   | { type: 'log_out' }
   | { type: 'closed'; socket: number; cause: CloseCause; linked: boolean; random: number }
@@ -84,6 +98,8 @@ export type ConnectionEffect =
   /** The text of the QR code to show, or null to show none. */
   | { type: 'show_qr'; text: string | null; lifetimeMs: number }
   | { type: 'set_aside'; reason: Reason }
+  /** Whether WhatsApp's refusal is one of this account, or of the whole fleet at once. */
+  | { type: 'ask_set_aside'; reason: Reason }
   /** Go on in a fresh process. */
   | { type: 'renew_process' }
 
@@ -127,6 +143,8 @@ export const NEW_CONNECTION: Connection = {
   replacedMs: null,
   pairing: false,
   justPaired: false,
+  linkedHere: false,
+  keepsRefused: false,
 }
 
 export type Step = [Connection, ConnectionEffect[]]

@@ -10,6 +10,7 @@ import {
   QR_GRACE_MS,
   queue,
   RENEW_AFTER_SOCKETS,
+  SLOW_RETRY_MS,
   type Connection,
   type ConnectionEffect,
   type ConnectionEvent,
@@ -56,14 +57,33 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
     case 'new_login': {
       const untilMs = nowMs + OPEN_DEADLINE_MS
       const state: ConnectionState = { name: 'opening', untilMs, reason: 'restart_required', shared: false }
-      return [{ ...c, pairing: false, justPaired: true, state }, [hideQr]]
+      return [{ ...c, pairing: false, justPaired: true, linkedHere: true, state }, [hideQr]]
     }
     case 'open': {
       if (event.wrongPhone) return refuseWrongPhone(c)
       const nextCheckMs = nowMs + limits.healthCheckIntervalMs
       const state: ConnectionState = { name: 'open', sinceMs: nowMs, nextCheckMs, probeSentMs: null }
-      return [{ ...c, pairing: false, justPaired: false, state }, [{ type: 'permit_result', result: 'opened' }, hideQr]]
+      return [
+        { ...c, pairing: false, justPaired: false, keepsRefused: false, state },
+        [{ type: 'permit_result', result: 'opened' }, hideQr],
+      ]
     }
+    case 'passkey_required': {
+      if (c.state.name === 'open') return [c, []]
+      const permit: ConnectionEffect[] =
+        c.state.name === 'opening' ? [{ type: 'permit_result', result: 'answered' }] : []
+      const state: ConnectionState = { name: 'idle', status: 'needs_qr', reason: 'passkey_required', code: null }
+      return [{ ...c, ...CLEAN, pairing: false, state }, [hideQr, { type: 'tear_down', socket: c.socket }, ...permit]]
+    }
+    case 'number_taken':
+      return refuseTakenNumber(c)
+    case 'set_aside_answer':
+      return answered(c, event.allowed, nowMs)
+    case 'version_changed':
+      if (c.state.name !== 'waiting' || c.state.reason !== 'client_outdated') return [c, []]
+      return queue(c, c.state.reason, c.state.code, nowMs)
+    case 'retire':
+      return retire(c)
     case 'log_out':
       if (c.state.name !== 'open') return [c, []]
       return unlink(c, 'logged_out', [])
@@ -84,6 +104,14 @@ function renew(c: Connection): Step {
   ]
 }
 
+/** Only from where nothing is under way: a login or a pairing is let come to its end. */
+function retire(c: Connection): Step {
+  const { state } = c
+  if (isNew(c) || (state.name !== 'open' && state.name !== 'idle' && state.name !== 'waiting')) return [c, []]
+  const down: ConnectionEffect[] = hasSocket(state) ? [{ type: 'tear_down', socket: c.socket }] : []
+  return [{ ...c, state: { name: 'stopped' } }, [...down, { type: 'renew_process' }]]
+}
+
 /** Before `begin`: the session is not open yet. */
 function isNew(c: Connection): boolean {
   return c.state === NEW_CONNECTION.state
@@ -92,7 +120,11 @@ function isNew(c: Connection): boolean {
 /** The operator wants a QR code. */
 function pair(c: Connection, linked: boolean, nowMs: number): Step {
   const { state } = c
-  const fresh = { ...c, ...CLEAN, pairing: true }
+  const fresh = { ...c, ...CLEAN, pairing: true, keepsRefused: false }
+  if (c.keepsRefused && (state.name === 'idle' || state.name === 'waiting')) {
+    // The operator's word is worth more than any doubt about the refusal.
+    return queue(fresh, 'starting', null, nowMs, [{ type: 'set_aside', reason: state.reason }])
+  }
   if (state.name === 'idle' && state.status === 'needs_qr') {
     // The old session may still be on its way aside; the permit is asked for after that.
     return queue(fresh, 'starting', null, nowMs)
@@ -113,6 +145,27 @@ function refuseWrongPhone(c: Connection): Step {
   if (c.justPaired) return unlink(c, 'wrong_phone', [opened, hideQr])
   const state: ConnectionState = { name: 'idle', status: 'disconnected', reason: 'wrong_phone', code: null }
   return [{ ...c, state }, [opened, hideQr, { type: 'tear_down', socket: c.socket }]]
+}
+
+/** Two accounts of one number would fight for it, or bring each message twice: the one that was there first has it. */
+function refuseTakenNumber(c: Connection): Step {
+  if (c.state.name === 'open' && c.linkedHere) return unlink(c, 'number_taken', [])
+  const down: ConnectionEffect[] = hasSocket(c.state) ? [hideQr, { type: 'tear_down', socket: c.socket }] : []
+  const permit: ConnectionEffect[] = c.state.name === 'opening' ? [{ type: 'permit_result', result: 'unused' }] : []
+  const state: ConnectionState = { name: 'idle', status: 'disconnected', reason: 'number_taken', code: null }
+  return [{ ...c, pairing: false, justPaired: false, state }, [...down, ...permit]]
+}
+
+/** A refusal that many accounts share is tried again, slowly; one that is this account's own ends its session. */
+function answered(c: Connection, allowed: boolean, nowMs: number): Step {
+  const { state } = c
+  if (!c.keepsRefused || state.name !== 'idle') return [c, []]
+  if (allowed) return [{ ...c, keepsRefused: false }, [{ type: 'set_aside', reason: state.reason }]]
+  const { status, reason, code } = state
+  return [
+    { ...c, state: { name: 'waiting', untilMs: nowMs + SLOW_RETRY_MS, status, reason, code, onRetry: false } },
+    [],
+  ]
 }
 
 function unlink(c: Connection, reason: Reason, before: ConnectionEffect[]): Step {

@@ -23,7 +23,10 @@ export type Follows =
   | 'slowly'
   /** Nothing before the operator asks; the session is kept. */
   | 'stop'
-  /** The session is worthless: it is set aside, and the account waits for a new pairing. */
+  /**
+   * The session is worthless: it is set aside, and the account waits for a new pairing. Unless so many accounts are
+   * refused at once that it can't be their phones' doing (supervisor/core/mass-refusal.ts): then it is tried again later.
+   */
   | 'unlink'
   /** Nobody scanned: the account waits for the operator to ask for a new QR code. */
   | 'wait_for_operator'

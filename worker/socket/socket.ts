@@ -7,6 +7,7 @@ import {
 } from '@whiskeysockets/baileys'
 import type { Clock } from '../../shared/clock.ts'
 import { withDeadline } from '../../shared/deadline.ts'
+import type { ClientVersion } from '../../shared/ipc.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
 import type { CloseCause } from '../core/disconnect-policy.ts'
 import type { BaileysLog } from './baileys-log.ts'
@@ -20,10 +21,14 @@ export type SocketEvent =
   /** A phone has scanned; the creds are about to be saved, and WhatsApp will ask for a new connection. */
   | { type: 'new_login' }
   | { type: 'open'; phone: string | undefined }
+  /** What WhatsApp says to the client version that was announced. */
+  | { type: 'version_verdict'; version: ClientVersion; accepted: boolean }
   | { type: 'closed'; cause: CloseCause }
   /** Anything at all came over the line. */
   | { type: 'frame' }
   | { type: 'creds_changed' }
+  /** WhatsApp wants the phone's passkey before it links this device, which Baileys can't give. */
+  | { type: 'passkey_required' }
   /** Messages of others that could be read. */
   | { type: 'messages'; count: number }
 
@@ -31,8 +36,8 @@ export interface SocketOptions {
   auth: AuthenticationState
   /** Instead of WhatsApp's own. */
   url: string | null
-  /** Client version to announce; Baileys' own when null. */
-  version: [number, number, number] | null
+  /** Client version to announce. */
+  version: ClientVersion
   log: BaileysLog
   clock: Clock
   onEvent: (event: SocketEvent) => void
@@ -52,10 +57,13 @@ export interface OpenSocket {
 /** WhatsApp's first QR code lives a minute, the following ones 20 s (Baileys: qrTimeout). */
 const FIRST_QR_MS = 60_000
 const NEXT_QR_MS = 20_000
-/** Baileys waits up to 30 s for the other side's close frame; ours to wait is what a healthy server needs. */
+/** For the other side's close frame: what a healthy server needs, where Baileys itself would wait for 30 s. */
+const CLOSE_FRAME_WAIT_MS = 1000
 const TEAR_DOWN_DEADLINE_MS = 1000
 /** For the unlinking to reach WhatsApp; Baileys ends the socket by itself after it. */
 const LOG_OUT_DEADLINE_MS = 5000
+/** `<failure reason>`: the client version is too old. */
+const CLIENT_OUTDATED = 405
 /** WebMessageInfo.StubType.CIPHERTEXT: a message that could not be decrypted (yet). */
 const STUB_CIPHERTEXT = 2
 
@@ -71,6 +79,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
   const emit = (event: SocketEvent): void => {
     if (!done) onEvent(event)
   }
+  const judge = (accepted: boolean): void => emit({ type: 'version_verdict', version: options.version, accepted })
   const close = (cause: CloseCause): void => {
     emit({ type: 'closed', cause })
   }
@@ -80,7 +89,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
     logger: options.log,
     browser: Browsers.ubuntu('Chrome'),
     ...(options.url === null ? {} : { waWebSocketUrl: options.url }),
-    ...(options.version === null ? {} : { version: options.version }),
+    version: options.version,
     connectTimeoutMs: 20_000,
     // A dead peer is noticed after one to two of these plus 5 s.
     keepAliveIntervalMs: 20_000,
@@ -94,14 +103,34 @@ export function openSocket(options: SocketOptions): OpenSocket {
     transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
   })
 
+  const closeLine = socket.ws.close.bind(socket.ws)
+  // Baileys reports an end only after this, and a peer that is gone answers no close frame: its 30 s of waiting would be
+  // 30 s of "connected" more.
+  socket.ws.close = async () => {
+    const timer = clock.setTimer(CLOSE_FRAME_WAIT_MS, () => terminate(socket))
+    await closeLine()
+    timer.cancel()
+  }
+  // Baileys acknowledges these and says nothing: https://github.com/WhiskeySockets/Baileys/issues/2672
+  for (const type of ['passkey_prologue_request', 'crsc_continuation']) {
+    socket.ws.on(`CB:notification,type:${type}`, () => emit({ type: 'passkey_required' }))
+  }
   socket.ev.on('creds.update', () => emit({ type: 'creds_changed' }))
   socket.ev.on('connection.update', (update) => {
     if (update.qr !== undefined) {
+      if (qrCount === 0) judge(true)
       emit({ type: 'qr', text: update.qr, lifetimeMs: qrCount++ === 0 ? FIRST_QR_MS : NEXT_QR_MS })
     }
     if (update.isNewLogin) emit({ type: 'new_login' })
-    if (update.connection === 'open') emit({ type: 'open', phone: phoneOfJid(socket.user?.id ?? '') })
-    if (update.connection === 'close') close(causeOf(update.lastDisconnect?.error))
+    if (update.connection === 'open') {
+      judge(true)
+      emit({ type: 'open', phone: phoneOfJid(socket.user?.id ?? '') })
+    }
+    if (update.connection === 'close') {
+      const cause = causeOf(update.lastDisconnect?.error)
+      if (cause.from === 'login' && cause.code === CLIENT_OUTDATED) judge(false)
+      close(cause)
+    }
   })
   socket.ev.on('messages.upsert', ({ messages }) => {
     const count = messages.filter((m) => m.key.fromMe !== true && Number(m.messageStubType) !== STUB_CIPHERTEXT).length

@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import { maskPhone } from '../../../shared/phone.ts'
 import { REASONS, type ConnectionStatus, type Reason } from '../../../shared/states.ts'
 import type { Account } from '../../accounts/registry.ts'
+import type { RestartProgress } from '../../fleet/rolling-restart.ts'
 import type { HttpDeps } from '../server.ts'
 import { Dashboard, Health, type DashboardAccount } from '../schemas.ts'
 
@@ -10,13 +11,15 @@ import { Dashboard, Health, type DashboardAccount } from '../schemas.ts'
 export function dashboardRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get('/api/status/dashboard', { schema: { response: { 200: Dashboard } } }, async () => {
-      const { registry, clock, service, storage, sessionsPath } = deps
+      const { registry, fleet, clock, service, storage, sessionsPath } = deps
       const accounts = await Promise.all(registry.all().map((account) => describe(account, deps)))
       return {
         timestamp: new Date(clock.nowMs()).toISOString(),
         service: { status: service.status(), uptime: uptimeS(deps), version: service.version },
         storage: { path: sessionsPath, writable: storage.state.writable, totalAccounts: registry.size },
         trouble: describeTrouble(deps),
+        connectsPaused: fleet.connectsPaused,
+        restarting: fleet.restarting === null ? null : describeRestart(fleet.restarting),
         accounts,
         summary: { ...countByStatus(accounts), total: accounts.length },
       }
@@ -86,11 +89,8 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
 function describeTrouble({ fleet }: HttpDeps): Static<typeof Dashboard>['trouble'] {
   const { trouble } = fleet
   if (trouble === null) return null
-  return {
-    since: new Date(trouble.sinceMs).toISOString(),
-    accounts: trouble.accounts,
-    message: `${trouble.accounts} accounts can not connect. One of them tries every few seconds; when it gets through, the others follow by themselves.`,
-  }
+  const { kind, sinceMs, accounts, message, nextProbeAtMs } = trouble
+  return { kind, since: new Date(sinceMs).toISOString(), accounts, message, nextProbeAt: iso(nextProbeAtMs) }
 }
 
 /** The reason in words, with what is known beyond it. */
@@ -104,6 +104,15 @@ function countByStatus(accounts: readonly { status: ConnectionStatus }[]): Recor
   const counts = { connected: 0, connecting: 0, disconnected: 0, needs_qr: 0 }
   for (const { status } of accounts) counts[status]++
   return counts
+}
+
+/** Of a restart of all accounts. */
+export function describeRestart({ startedAtMs, done, total }: RestartProgress): {
+  startedAt: string
+  done: number
+  total: number
+} {
+  return { startedAt: new Date(startedAtMs).toISOString(), done, total }
 }
 
 function uptimeS({ clock, service }: HttpDeps): number {

@@ -16,8 +16,9 @@ const START: StartMessage = {
   sessionsPath: '/x',
   pairing: false,
   logLevel: 'info',
-  socket: { url: null, noiseRootKey: null, version: [2, 3000, 1] },
+  socket: { url: null, noiseRootKey: null, version: [2, 3000, 1], knownGood: [2, 3000, 1] },
   policy: { maxReconnectAttempts: 5, refusalPeriodMs: 0, healthCheckIntervalMs: 1, staleConnectionThresholdMs: 1 },
+  retirement: { memoryLimitBytes: 1, minUptimeMs: 1 },
   heartbeatIntervalMs: 5000,
 }
 /** One of each kind: the compiler sees to it that none is missing. */
@@ -27,11 +28,14 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
   retry: { type: 'retry' },
   pair: { type: 'pair' },
   request_pairing_code: { type: 'request_pairing_code', requestId: 1 },
+  number_taken: { type: 'number_taken' },
+  set_aside_answer: { type: 'set_aside_answer', allowed: true },
+  use_version: { type: 'use_version', version: [2, 3000, 1] },
   log_out: { type: 'log_out' },
   stop: { type: 'stop' },
 }
 const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }> } = {
-  ready: { type: 'ready' },
+  ready: { type: 'ready', version: [2, 3000, 1] },
   heartbeat: { type: 'heartbeat', rssBytes: 1, loopDelayMs: 0.5 },
   permit_request: { type: 'permit_request' },
   permit_result: { type: 'permit_result', result: 'answered' },
@@ -46,6 +50,8 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
   qr: { type: 'qr', text: 'secret', expiresAtMs: 5 },
   pairing_code: { type: 'pairing_code', requestId: 1, code: 'ABCDEFGH' },
   identity: { type: 'identity', phone: '+40712345678' },
+  set_aside_request: { type: 'set_aside_request' },
+  version_verdict: { type: 'version_verdict', version: [2, 3000, 1], accepted: true },
   messages: { type: 'messages', count: 1, atMs: 1 },
   fault: { type: 'fault', reason: 'storage_full', message: 'no space' },
   stopped: { type: 'stopped' },
@@ -64,7 +70,7 @@ t.test('what may be unknown may be null', async (t) => {
     { ...FROM_WORKER.qr, text: null, expiresAtMs: null },
   ]
   for (const message of nulls) t.strictSame(parseFromWorker(sent(message)), message)
-  const socket = { url: 'ws://127.0.0.1:1', noiseRootKey: 'ab', version: null }
+  const socket = { url: 'ws://127.0.0.1:1', noiseRootKey: 'ab', version: null, knownGood: null }
   t.strictSame(parseToWorker({ ...START, phone: '+1', socket }), { ...START, phone: '+1', socket })
 })
 

@@ -31,6 +31,8 @@ t.test('nothing set: everything has its default, and only this machine can reach
     waSocketUrl: null,
     waNoiseRootKey: null,
     waVersion: null,
+    waVersionUrl: 'https://web.whatsapp.com/sw.js',
+    workerMemoryMb: 300,
   })
   t.ok(Object.isFrozen(config({})))
 })
@@ -81,6 +83,10 @@ const VALID: [Environment, Partial<Config>][] = [
   [{ WA_SOCKET_URL: 'ws://[::1]:1/x' }, { waSocketUrl: 'ws://[::1]:1/x' }],
   [{ WA_NOISE_ROOT_KEY: KEY }, { waNoiseRootKey: KEY.toLowerCase() }],
   [{ WA_VERSION: '2.3000.1043857760' }, { waVersion: [2, 3000, 1_043_857_760] }],
+  [{ WA_VERSION_URL: 'off' }, { waVersionUrl: null }],
+  [{ WA_VERSION_URL: 'https://mirror.example/sw.js' }, { waVersionUrl: 'https://mirror.example/sw.js' }],
+  [{ WA_VERSION_URL: 'http://127.0.0.1:1/sw.js' }, { waVersionUrl: 'http://127.0.0.1:1/sw.js' }],
+  [{ WORKER_MEMORY_MB: '128' }, { workerMemoryMb: 128 }],
 ]
 for (const [env, expected] of VALID) {
   t.test(JSON.stringify(env), async (t) => t.strictSame(config(env), { ...config({}), ...expected }))
@@ -93,6 +99,7 @@ const INVALID: [Environment, ...mentioned: (string | RegExp)[]][] = [
     'SPAWN_STAGGER_MIN_MS',
     'SPAWN_STAGGER_MAX_MS',
     'MAX_RECONNECT_ATTEMPTS',
+    'WORKER_MEMORY_MB',
     'HEALTH_CHECK_INTERVAL_MS',
     'STALE_CONNECTION_THRESHOLD_MS',
     'SHUTDOWN_TIMEOUT_MS',
@@ -120,6 +127,9 @@ const INVALID: [Environment, ...mentioned: (string | RegExp)[]][] = [
   [{ ACCOUNT_ENV: '../x' }, 'ACCOUNT_ENV is "../x"'],
   [{ ACCOUNT_ENV: 'a_b' }, 'ACCOUNT_ENV is'],
   [{ ACCOUNT_ENV: 'a'.repeat(21) }, 'ACCOUNT_ENV is'],
+  [{ WA_VERSION_URL: 'ftp://x/y' }, 'WA_VERSION_URL is "ftp://x/y"', '"off"'],
+  [{ WA_VERSION_URL: 'http://example.org/sw.js' }, 'WA_VERSION_URL is'],
+  [{ WORKER_MEMORY_MB: '63' }, 'WORKER_MEMORY_MB is "63"'],
   [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL is "verbose"'],
   [{ LOG_LEVEL: 'INFO' }, 'LOG_LEVEL is "INFO"'],
   ...[

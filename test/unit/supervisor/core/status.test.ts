@@ -104,6 +104,8 @@ t.test('a person is needed for what does not mend itself, and not while a try is
     'client_outdated',
     'session_damaged',
     'wrong_phone',
+    'passkey_required',
+    'number_taken',
   ]
   for (const reason of REASON_NAMES) {
     const planned = publicStatus('running', STATES.running, down(reason, 1), null, OFFSET_MS)

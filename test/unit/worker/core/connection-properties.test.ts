@@ -60,6 +60,7 @@ class Shell {
         case 'show_qr':
           this.#qr = effect.text
           break
+        case 'ask_set_aside':
         case 'set_aside':
           if (this.#live !== undefined) throw new Error('set aside under a living socket')
           break
@@ -146,6 +147,11 @@ const op = fc.record({
     'timer',
     'timer',
     'pass',
+    'passkey_required',
+    'number_taken',
+    'set_aside_answer',
+    'version_changed',
+    'retire',
   ),
   cause: anyCause,
   linked: fc.boolean(),
@@ -192,12 +198,24 @@ t.test(
             case 'pass':
               shell.nowMs += ms
               break
+            case 'passkey_required':
+              shell.step({ type: op, socket })
+              break
+            case 'set_aside_answer':
+              shell.step({ type: op, allowed: random < 0.5 })
+              break
+            case 'number_taken':
+            case 'version_changed':
+            case 'retire':
+              shell.step({ type: op })
+              break
           }
           const before = shell.c
           for (const number of [before.socket - old, before.socket + old]) {
             shell.step({ type: 'closed', socket: number, cause, linked, random })
             shell.step({ type: 'open', socket: number, wrongPhone: false })
             shell.step({ type: 'new_login', socket: number })
+            shell.step({ type: 'passkey_required', socket: number })
             shell.step({ type: 'qr', socket: number, text: 'old', lifetimeMs: 1 })
           }
           if (shell.c !== before) throw new Error('an old socket changed something')
@@ -268,6 +286,7 @@ t.test('refusals alone set the session aside, after exactly as many as the opera
       step({ type: 'timer', lastFrameMs: 0, linked: true, random: 0 })
       step({ type: 'permit', shared: false })
       step({ type: 'closed', socket: c.socket, cause: { from: 'login', code: 463 }, linked: true, random: 0 })
+      if (c.state.name === 'idle') step({ type: 'set_aside_answer', allowed: true })
     }
     t.equal(tries, most)
     t.match(c.state, { name: 'idle', status: 'needs_qr', reason: 'bad_session' })

@@ -82,16 +82,16 @@ t.test('refusals of WhatsApp: the fifth sets the session aside, outages in betwe
   let c = opening
   for (const [i, code] of [400, 411, 463, 400].entries()) {
     const [refused, effects] = stepConnection(c, closed({ from: 'login', code }), 0, LIMITS)
-    t.notMatch(effects, [{ type: 'set_aside' }])
+    t.notMatch(effects, [{ type: 'ask_set_aside' }])
     t.match(refused, { refusals: i + 1, state: { name: 'waiting', reason: 'refused', onRetry: false } })
     const [dropped, after] = stepConnection({ ...refused, state: opening.state }, closed(lost), 0, LIMITS)
-    t.notOk(after.some(({ type }) => type === 'set_aside'))
+    t.notOk(after.some(({ type }) => type === 'ask_set_aside'))
     t.equal(dropped.refusals, i + 1)
     c = { ...dropped, state: opening.state }
   }
   const [last, effects] = stepConnection(c, closed({ from: 'login', code: 400 }), 0, LIMITS)
   t.match(last, { attempt: 0, refusals: 0, state: { name: 'idle', status: 'needs_qr', reason: 'bad_session' } })
-  t.strictSame(effects, [hide, tearDown, failed, { type: 'set_aside', reason: 'bad_session' }])
+  t.strictSame(effects, [hide, tearDown, failed, { type: 'ask_set_aside', reason: 'bad_session' }])
 })
 
 t.test('refusals while other accounts fail too count for nothing, however many', async (t) => {
@@ -99,7 +99,7 @@ t.test('refusals while other accounts fail too count for nothing, however many',
   for (let i = 0; i < 20; i++) {
     const shared = { ...c, state: { ...opening.state, shared: true } } as Connection
     const [refused, effects] = stepConnection(shared, closed({ from: 'login', code: 400 }), 0, LIMITS)
-    t.notOk(effects.some(({ type }) => type === 'set_aside'))
+    t.notOk(effects.some(({ type }) => type === 'ask_set_aside'))
     t.match(refused, {
       refusals: LIMITS.maxReconnectAttempts - 1,
       state: { name: 'waiting', reason: 'refused', onRetry: true },
@@ -119,7 +119,7 @@ t.test('refusals of a quarter of a minute are no verdict on a session', async (t
       limits,
     )
     t.notOk(
-      effects.some(({ type }) => type === 'set_aside'),
+      effects.some(({ type }) => type === 'ask_set_aside'),
       `after ${nowMs} ms`,
     )
     c = refused

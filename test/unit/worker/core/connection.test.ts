@@ -1,6 +1,4 @@
 import t from 'tap'
-import type { Reason } from '../../../../shared/states.ts'
-import type { CloseCause } from '../../../../worker/core/disconnect-policy.ts'
 import { stepConnection } from '../../../../worker/core/connection.ts'
 import {
   HEALTHY_AFTER_MS,
@@ -10,78 +8,32 @@ import {
   type Connection,
   type ConnectionEffect,
   type ConnectionEvent,
-  type ConnectionLimits,
-  type ConnectionState,
 } from '../../../../worker/core/connection-state.ts'
 import { PROBE_DEADLINE_MS } from '../../../../worker/core/liveness.ts'
-
-const LIMITS: ConnectionLimits = {
-  maxReconnectAttempts: 5,
-  refusalPeriodMs: 0,
-  healthCheckIntervalMs: 60_000,
-  staleConnectionThresholdMs: 300_000,
-}
-
-const at = (state: ConnectionState, more: Partial<Connection> = {}): Connection => ({
-  ...NEW_CONNECTION,
-  socket: 3,
-  state,
-  ...more,
-})
-const waiting = at({
-  name: 'waiting',
-  untilMs: 9000,
-  status: 'disconnected',
-  reason: 'connection_lost',
-  code: 408,
-  onRetry: true,
-})
-const patient = at({
-  name: 'waiting',
-  untilMs: 9000,
-  status: 'disconnected',
-  reason: 'replaced',
-  code: 440,
-  onRetry: false,
-})
-const idle = at({ name: 'idle', status: 'needs_qr', reason: 'qr_expired', code: 408 })
-const queued = at({ name: 'queued', untilMs: 300_000, reason: 'starting', code: null })
-const opening = at({ name: 'opening', untilMs: 61_000, reason: 'opening', shared: false })
-const pairing = at({ name: 'pairing', untilMs: 76_000 }, { pairing: true })
-const open = at({ name: 'open', sinceMs: 1000, nextCheckMs: 61_000, probeSentMs: null })
-
-const closed = (cause: CloseCause, more: { linked?: boolean; socket?: number } = {}): ConnectionEvent => ({
-  type: 'closed',
-  socket: 3,
-  cause,
-  linked: true,
-  random: 0.5,
-  ...more,
-})
-const timer = (lastFrameMs: number, linked = true): ConnectionEvent => ({
-  type: 'timer',
-  lastFrameMs,
-  linked,
-  random: 0.5,
-})
-const lost: CloseCause = { from: 'transport', code: 408 }
-const banned: ConnectionState = { name: 'idle', status: 'disconnected', reason: 'banned', code: 406 }
-const unused: ConnectionEffect = { type: 'permit_result', result: 'unused' }
-const ask: ConnectionEffect = { type: 'request_permit' }
-const hide: ConnectionEffect = { type: 'show_qr', text: null, lifetimeMs: 0 }
-const tearDown: ConnectionEffect = { type: 'tear_down', socket: 3 }
-const failed: ConnectionEffect = { type: 'permit_result', result: 'failed' }
-const answered: ConnectionEffect = { type: 'permit_result', result: 'answered' }
-const opened: ConnectionEffect = { type: 'permit_result', result: 'opened' }
-
-const down = (untilMs: number, reason: Reason, code: number | null): ConnectionState => ({
-  name: 'waiting',
-  untilMs,
-  status: 'disconnected',
-  reason,
-  code,
-  onRetry: true,
-})
+import {
+  LIMITS,
+  at,
+  waiting,
+  patient,
+  idle,
+  queued,
+  opening,
+  pairing,
+  open,
+  loggedOut,
+  closed,
+  timer,
+  lost,
+  banned,
+  unused,
+  ask,
+  hide,
+  tearDown,
+  failed,
+  answered,
+  opened,
+  down,
+} from './fixtures/connections.ts'
 
 const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connection>, ConnectionEffect[]][] = [
   [
@@ -222,8 +174,8 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     { ...opening, attempt: 2, refusals: 1 },
     closed({ from: 'login', code: 401 }),
     5000,
-    { attempt: 0, refusals: 0, state: { name: 'idle', status: 'needs_qr', reason: 'logged_out', code: 401 } },
-    [hide, tearDown, answered, { type: 'set_aside', reason: 'logged_out' }],
+    { attempt: 0, refusals: 0, keepsRefused: true, state: loggedOut },
+    [hide, tearDown, answered, { type: 'ask_set_aside', reason: 'logged_out' }],
   ],
   [
     'opening, banned: the session is kept',
@@ -260,6 +212,7 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     {
       pairing: false,
       justPaired: true,
+      linkedHere: true,
       state: { name: 'opening', untilMs: 10_000 + OPEN_DEADLINE_MS, reason: 'restart_required', shared: false },
     },
     [hide],
