@@ -51,6 +51,7 @@ const LOGIN_FAULT = Type.Object({
 
 const BEHAVIOUR_FAULTS = [
   Type.Object({ kind: Type.Literal('no_success'), ...scope }),
+  Type.Object({ kind: Type.Literal('stall_login'), ...scope }),
   Type.Object({ kind: Type.Literal('ignore_encrypt'), ...scope }),
   Type.Object({ kind: Type.Literal('ignore_pings'), ...scope }),
   Type.Object({ kind: Type.Literal('ignore_usync'), ...scope }),
