@@ -48,6 +48,8 @@ export const ToWorker = Type.Union([
   Type.Object({ type: Type.Literal('request_pairing_code'), requestId: Type.Integer() }),
   /** Unlink this device at WhatsApp, and set the session aside. */
   Type.Object({ type: Type.Literal('log_out') }),
+  /** The supervisor has the messages of this stream up to this number: the next batch may come. */
+  Type.Object({ type: Type.Literal('messages_received'), stream: Type.String(), sequence: Type.Integer() }),
   /** Flush, close the socket, say `stopped`, exit 0. */
   Type.Object({ type: Type.Literal('stop') }),
 ])
@@ -90,7 +92,17 @@ export const FromWorker = Type.Union([
   Type.Object({ type: Type.Literal('pairing_code'), requestId: Type.Integer(), code: Nullable(Type.String()) }),
   /** Whose WhatsApp this is, as the session or the login says. */
   Type.Object({ type: Type.Literal('identity'), phone: Type.String() }),
-  Type.Object({ type: Type.Literal('messages'), count: Type.Integer(), atMs: Type.Number() }),
+  /**
+   * Messages of others, durable in the session, oldest first; at least once each, with a number of its own within the
+   * stream. The next batch follows `messages_received`. Epoch ms.
+   */
+  Type.Object({
+    type: Type.Literal('messages'),
+    stream: Type.String(),
+    messages: Type.Array(Type.Object({ sequence: Type.Integer(), id: Type.String(), atMs: Type.Number() }), {
+      minItems: 1,
+    }),
+  }),
   /** Why the process is about to end by itself, in words for the operator. */
   Type.Object({
     type: Type.Literal('fault'),

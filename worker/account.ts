@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../shared/clock.ts'
 import { LATE, withDeadline } from '../shared/deadline.ts'
@@ -16,6 +17,8 @@ import {
   type ConnectionEffect,
   type ConnectionEvent,
 } from './core/connection-state.ts'
+import { Inbox } from './core/inbox.ts'
+import { MessageStream } from './message-stream.ts'
 import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
 import { openSession, type Session } from './session/session.ts'
@@ -54,6 +57,7 @@ export class Account {
   #connection: Connection = NEW_CONNECTION
   #lock: SessionLock | undefined
   #session: Session | undefined
+  #messages: MessageStream | undefined
   #socket: OpenSocket | undefined
   #timer: Timer | undefined
   #lastFrameMs = 0
@@ -102,6 +106,8 @@ export class Account {
         return this.#step({ type: 'pair', linked: this.#isLinked() })
       case 'request_pairing_code':
         return void this.#answerPairingCode(message.requestId)
+      case 'messages_received':
+        return this.#messages?.taken(message.stream, message.sequence)
       case 'permit':
       case 'retry':
       case 'log_out':
@@ -128,7 +134,7 @@ export class Account {
   }
 
   async #openSession(): Promise<void> {
-    const { log } = this.#options
+    const { log, clock, send } = this.#options
     const session = await openSession({
       dir: this.#dir,
       log: (event, fields) => log.info({ event, ...fields }, 'Session'),
@@ -139,6 +145,9 @@ export class Account {
     })
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
     await session.proveWritable()
+    const inbox = new Inbox(randomBytes(8).toString('hex'), session.inbox)
+    this.#messages = new MessageStream({ inbox, nowMs: () => clock.nowMs(), send })
+    this.#messages.pump()
   }
 
   /** Null where a code can't be had: no QR code is offered, the phone is not known, WhatsApp says no. */
@@ -246,7 +255,8 @@ export class Account {
   async #openSocket(number: number): Promise<void> {
     const { start, clock, log } = this.#options
     const session = this.#session
-    if (session === undefined || this.#ending) return
+    const entry = this.#messages
+    if (session === undefined || entry === undefined || this.#ending) return
     // What the last socket left in the queue (the creds of a pairing, say) is durable before the next one logs in.
     await session.flush()
     this.#lastFrameMs = clock.monotonicMs()
@@ -256,6 +266,7 @@ export class Account {
       version: start.socket.version,
       log: createBaileysLog(log, clock),
       clock,
+      entry,
       onEvent: (event) => this.#onSocketEvent(number, session, event),
     })
   }
@@ -269,9 +280,6 @@ export class Account {
       case 'creds_changed':
         // A failed save shows in session.failed, which ends this process.
         session.saveCreds().catch(() => undefined)
-        return
-      case 'messages':
-        void send({ type: 'messages', count: event.count, atMs: clock.nowMs() })
         return
       case 'qr':
       case 'new_login':
@@ -301,6 +309,8 @@ export class Account {
     const { start, clock, log } = this.#options
     const { sessionsPath, accountId } = start
     const session = this.#session
+    // What the supervisor has not got by then stays in the session that is set aside.
+    await withDeadline(this.#messages?.drained() ?? Promise.resolve(), UNDER_WAY_DEADLINE_MS, clock)
     this.#session = undefined
     await session?.close()
     const path = await setAside({ sessionsPath, accountId, reason, nowMs: clock.nowMs() })

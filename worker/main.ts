@@ -72,6 +72,7 @@ hear = (message) => {
     case 'retry':
     case 'pair':
     case 'request_pairing_code':
+    case 'messages_received':
     case 'log_out':
       return account.handle(message)
     case 'stop':

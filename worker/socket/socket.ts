@@ -3,6 +3,7 @@ import {
   makeWASocket,
   WA_CERT_DETAILS,
   type AuthenticationState,
+  type BinaryNode,
   type WASocket,
 } from '@whiskeysockets/baileys'
 import type { Clock } from '../../shared/clock.ts'
@@ -10,6 +11,8 @@ import { withDeadline } from '../../shared/deadline.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
 import type { CloseCause } from '../core/disconnect-policy.ts'
 import type { BaileysLog } from './baileys-log.ts'
+import { inboxRepository, type Entry } from './inbox-repository.ts'
+import { Stanzas } from './stanzas.ts'
 
 /**
  * One Baileys socket, from `makeWASocket` to its tear-down: the only runtime import of Baileys' socket. It turns Baileys'
@@ -24,8 +27,6 @@ export type SocketEvent =
   /** Anything at all came over the line. */
   | { type: 'frame' }
   | { type: 'creds_changed' }
-  /** Messages of others that could be read. */
-  | { type: 'messages'; count: number }
 
 export interface SocketOptions {
   auth: AuthenticationState
@@ -35,6 +36,8 @@ export interface SocketOptions {
   version: [number, number, number] | null
   log: BaileysLog
   clock: Clock
+  /** Messages of others are entered here, not told as events. */
+  entry: Entry
   onEvent: (event: SocketEvent) => void
 }
 
@@ -56,8 +59,6 @@ const NEXT_QR_MS = 20_000
 const TEAR_DOWN_DEADLINE_MS = 1000
 /** For the unlinking to reach WhatsApp; Baileys ends the socket by itself after it. */
 const LOG_OUT_DEADLINE_MS = 5000
-/** WebMessageInfo.StubType.CIPHERTEXT: a message that could not be decrypted (yet). */
-const STUB_CIPHERTEXT = 2
 
 /** Trusts another certificate root than WhatsApp's: a simulator's. For the whole process, before the first socket. */
 export function trustNoiseRoot(keyHex: string): void {
@@ -75,8 +76,10 @@ export function openSocket(options: SocketOptions): OpenSocket {
     emit({ type: 'closed', cause })
   }
 
+  const stanzas = new Stanzas(() => options.auth.creds)
   const socket = makeWASocket({
     auth: options.auth,
+    makeSignalRepository: inboxRepository(stanzas, options.entry),
     logger: options.log,
     browser: Browsers.ubuntu('Chrome'),
     ...(options.url === null ? {} : { waWebSocketUrl: options.url }),
@@ -103,10 +106,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
     if (update.connection === 'open') emit({ type: 'open', phone: phoneOfJid(socket.user?.id ?? '') })
     if (update.connection === 'close') close(causeOf(update.lastDisconnect?.error))
   })
-  socket.ev.on('messages.upsert', ({ messages }) => {
-    const count = messages.filter((m) => m.key.fromMe !== true && Number(m.messageStubType) !== STUB_CIPHERTEXT).length
-    if (count > 0) emit({ type: 'messages', count })
-  })
+  socket.ws.on('CB:message', (node: BinaryNode) => void stanzas.note(node))
   socket.ws.on('frame', () => emit({ type: 'frame' }))
   // Baileys listens to this event and does nothing, which keeps `ws` from failing: without us, no event ever comes.
   socket.ws.on('unexpected-response', (_request: unknown, response: { statusCode?: number; destroy?: () => void }) => {

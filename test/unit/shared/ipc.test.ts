@@ -27,6 +27,7 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
   retry: { type: 'retry' },
   pair: { type: 'pair' },
   request_pairing_code: { type: 'request_pairing_code', requestId: 1 },
+  messages_received: { type: 'messages_received', stream: 's', sequence: 1 },
   log_out: { type: 'log_out' },
   stop: { type: 'stop' },
 }
@@ -46,7 +47,7 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
   qr: { type: 'qr', text: 'secret', expiresAtMs: 5 },
   pairing_code: { type: 'pairing_code', requestId: 1, code: 'ABCDEFGH' },
   identity: { type: 'identity', phone: '+40712345678' },
-  messages: { type: 'messages', count: 1, atMs: 1 },
+  messages: { type: 'messages', stream: 's', messages: [{ sequence: 1, id: 'A', atMs: 1 }] },
   fault: { type: 'fault', reason: 'storage_full', message: 'no space' },
   stopped: { type: 'stopped' },
 }
