@@ -63,6 +63,8 @@ export const ToWorker = Type.Union([
   Type.Object({ type: Type.Literal('use_version'), version: ClientVersion }),
   /** Unlink this device at WhatsApp, and set the session aside. */
   Type.Object({ type: Type.Literal('log_out') }),
+  /** The supervisor has the messages of this stream up to this number: the next batch may come. */
+  Type.Object({ type: Type.Literal('messages_received'), stream: Type.String(), sequence: Type.Integer() }),
   /** Flush, close the socket, say `stopped`, exit 0. */
   Type.Object({ type: Type.Literal('stop') }),
 ])
@@ -109,7 +111,17 @@ export const FromWorker = Type.Union([
   Type.Object({ type: Type.Literal('set_aside_request') }),
   /** What WhatsApp says to a client version. */
   Type.Object({ type: Type.Literal('version_verdict'), version: ClientVersion, accepted: Type.Boolean() }),
-  Type.Object({ type: Type.Literal('messages'), count: Type.Integer(), atMs: Type.Number() }),
+  /**
+   * Messages of others, durable in the session, oldest first; at least once each, with a number of its own within the
+   * stream. The next batch follows `messages_received`. Epoch ms.
+   */
+  Type.Object({
+    type: Type.Literal('messages'),
+    stream: Type.String(),
+    messages: Type.Array(Type.Object({ sequence: Type.Integer(), id: Type.String(), atMs: Type.Number() }), {
+      minItems: 1,
+    }),
+  }),
   /** Why the process is about to end by itself, in words for the operator. */
   Type.Object({
     type: Type.Literal('fault'),

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../shared/clock.ts'
 import { LATE, withDeadline } from '../shared/deadline.ts'
@@ -16,6 +17,8 @@ import {
   type ConnectionEffect,
   type ConnectionEvent,
 } from './core/connection-state.ts'
+import { Inbox } from './core/inbox.ts'
+import { MessageStream } from './message-stream.ts'
 import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
 import { openSession, type Session } from './session/session.ts'
@@ -56,10 +59,10 @@ export class Account {
   #connection: Connection = NEW_CONNECTION
   #lock: SessionLock | undefined
   #session: Session | undefined
+  #messages: MessageStream | undefined
   #socket: OpenSocket | undefined
   #timer: Timer | undefined
   #lastFrameMs = 0
-  #lastMessageMs = Number.NEGATIVE_INFINITY
   #reported = ''
   #version: ClientVersion
   /** Effects run one at a time, in order: an old socket is down before a new one opens. */
@@ -110,6 +113,8 @@ export class Account {
       case 'use_version':
         this.#version = message.version
         return this.#step({ type: 'version_changed' })
+      case 'messages_received':
+        return this.#messages?.taken(message.stream, message.sequence)
       case 'permit':
       case 'retry':
       case 'number_taken':
@@ -139,7 +144,8 @@ export class Account {
 
   /** Since the last message came; Infinity when none has. */
   get quietForMs(): number {
-    return this.#options.clock.monotonicMs() - this.#lastMessageMs
+    const lastMs = this.#messages?.lastAddedMs ?? null
+    return lastMs === null ? Number.POSITIVE_INFINITY : Math.max(0, this.#options.clock.nowMs() - lastMs)
   }
 
   /** Goes on in a fresh process, unless a login or a pairing is under way. */
@@ -148,7 +154,7 @@ export class Account {
   }
 
   async #openSession(): Promise<void> {
-    const { log } = this.#options
+    const { log, clock, send } = this.#options
     const session = await openSession({
       dir: this.#dir,
       log: (event, fields) => log.info({ event, ...fields }, 'Session'),
@@ -159,6 +165,9 @@ export class Account {
     })
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
     await session.proveWritable()
+    const inbox = new Inbox(randomBytes(8).toString('hex'), session.inbox)
+    this.#messages = new MessageStream({ inbox, nowMs: () => clock.nowMs(), send })
+    this.#messages.pump()
   }
 
   /** Null where a code can't be had: no QR code is offered, the phone is not known, WhatsApp says no. */
@@ -268,7 +277,8 @@ export class Account {
   async #openSocket(number: number): Promise<void> {
     const { start, clock, log } = this.#options
     const session = this.#session
-    if (session === undefined || this.#ending) return
+    const entry = this.#messages
+    if (session === undefined || entry === undefined || this.#ending) return
     // What the last socket left in the queue (the creds of a pairing, say) is durable before the next one logs in.
     await session.flush()
     this.#lastFrameMs = clock.monotonicMs()
@@ -278,6 +288,7 @@ export class Account {
       version: this.#version,
       log: createBaileysLog(log, clock),
       clock,
+      entry,
       onEvent: (event) => this.#onSocketEvent(number, session, event),
     })
   }
@@ -291,10 +302,6 @@ export class Account {
       case 'creds_changed':
         // A failed save shows in session.failed, which ends this process.
         session.saveCreds().catch(() => undefined)
-        return
-      case 'messages':
-        this.#lastMessageMs = clock.monotonicMs()
-        void send({ type: 'messages', count: event.count, atMs: clock.nowMs() })
         return
       case 'qr':
       case 'new_login':
@@ -327,6 +334,8 @@ export class Account {
     const { start, clock, log } = this.#options
     const { sessionsPath, accountId } = start
     const session = this.#session
+    // What the supervisor has not got by then stays in the session that is set aside.
+    await withDeadline(this.#messages?.drained() ?? Promise.resolve(), UNDER_WAY_DEADLINE_MS, clock)
     this.#session = undefined
     await session?.close()
     const path = await setAside({ sessionsPath, accountId, reason, nowMs: clock.nowMs() })

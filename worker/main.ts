@@ -77,6 +77,7 @@ hear = (message) => {
     case 'set_aside_answer':
     case 'use_version':
     case 'request_pairing_code':
+    case 'messages_received':
     case 'log_out':
       return account.handle(message)
     case 'stop':

@@ -1,4 +1,5 @@
 import type { FromWorker } from '../../shared/ipc.ts'
+import { newMessages } from './received.ts'
 import type { Account } from './registry.ts'
 
 /**
@@ -34,8 +35,12 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
       // A session that was found without a record says whose it is.
       return { linkedPhone: message.phone, record: { ...record, phone: record.phone ?? message.phone } }
     }
-    case 'messages':
-      return { lastMessageAtMs: message.atMs, lastEventAtMs: nowMs }
+    case 'messages': {
+      const last = newMessages(account.received, message).at(-1)
+      if (last === undefined) return {}
+      const { stream } = message
+      return { received: { stream, sequence: last.sequence }, lastMessageAtMs: last.atMs, lastEventAtMs: nowMs }
+    }
     case 'fault':
       return { fault: { reason: message.reason, message: message.message } }
     case 'ready':

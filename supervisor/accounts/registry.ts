@@ -3,6 +3,7 @@ import { isSamePhone } from '../../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../../shared/states.ts'
 import type { Child } from '../core/child-lifecycle.ts'
 import { publicStatus, type PublicStatus } from '../core/status.ts'
+import type { Received } from './received.ts'
 import type { AccountRecord } from './store.ts'
 
 /** All that is known of one account now. Times are epoch milliseconds. */
@@ -20,6 +21,8 @@ export interface Account {
   linkedPhone: string | null
   lastEventAtMs: number | null
   lastMessageAtMs: number | null
+  /** How far its messages have come here; null before the first. */
+  received: Received | null
   /** Whether a process of the account has been connected since the supervisor's start. */
   hasConnected: boolean
   /** Connections that were opened again after one had ended, since the supervisor's start. */
@@ -41,6 +44,7 @@ export function newAccount(record: AccountRecord, child: Child): Account {
     linkedPhone: null,
     lastEventAtMs: null,
     lastMessageAtMs: null,
+    received: null,
     hasConnected: false,
     reconnectCount: 0,
     crashCount: 0,

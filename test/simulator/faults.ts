@@ -59,6 +59,7 @@ const BEHAVIOUR_FAULTS = [
   Type.Object({ kind: Type.Literal('withhold_message_acks'), ...scope }),
   Type.Object({ kind: Type.Literal('corrupt_message'), ...scope }),
   Type.Object({ kind: Type.Literal('ask_retry'), ...scope }),
+  Type.Object({ kind: Type.Literal('forget_receipt'), ...scope }),
   Type.Object({ kind: Type.Literal('wrong_pair_hmac'), ...scope }),
   Type.Object({ kind: Type.Literal('require_passkey'), ...scope }),
 ] as const

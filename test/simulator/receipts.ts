@@ -23,8 +23,16 @@ export async function handleReceipt(world: World, connection: Connection, node: 
     await serveRetry(world, login, node, id)
     return
   }
+  if (isAwaited(world, login, ids) && world.faults.take('forget_receipt', login.phone)) return
   confirm(world, login, (queued) => isMessage(queued) && ids.includes(queued.id))
   tellWriter(world, login.phone, node, ids)
+}
+
+/** Whether a contact's message waits for this receipt; what the own phone sends to its device at a login does not count. */
+function isAwaited(world: World, login: { readonly phone: string; readonly deviceId: number }, ids: string[]): boolean {
+  const phone = world.directory.find(login.phone)
+  const queue = (phone && companionOf(phone, login.deviceId)?.queue) ?? []
+  return queue.some(({ kind, id }) => kind === 'message' && ids.includes(id))
 }
 
 /** A linked device acknowledges, or refuses, what the service sent it. */

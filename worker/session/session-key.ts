@@ -33,6 +33,8 @@ export const CREDS_KEY = '@creds'
 export const IMPORT_KEY = '@import'
 /** When the disk was last asked to prove that it takes writes, epoch ms. */
 export const PROOF_KEY = '@proof'
+/** The type of the inbox's entries (core/inbox.ts); their ids are the messages' numbers. */
+export const INBOX_TYPE = '@inbox'
 
 export const CREDS_FILE = 'creds.json'
 
@@ -43,7 +45,7 @@ export function logKey(type: string, id: string): string {
 /** Type and id of a log key; undefined for our own entries. */
 export function splitLogKey(key: string): { type: string; id: string } | undefined {
   const slash = key.indexOf('/')
-  return slash <= 0 ? undefined : { type: key.slice(0, slash), id: key.slice(slash + 1) }
+  return slash <= 0 || key.startsWith('@') ? undefined : { type: key.slice(0, slash), id: key.slice(slash + 1) }
 }
 
 /** The file name that Baileys gives this key. */

@@ -28,6 +28,8 @@ import { LOG_NAME, publishLog, removeIfPresent, writeTemporaryLog } from './log-
 import { inspectDir, type SessionDir } from './session-dir.ts'
 import { damagedError, SessionError, storageError } from '../../shared/session/session-error.ts'
 import { nodeFs, type SessionFs } from '../../shared/session/session-fs.ts'
+import type { InboxRecord } from '../core/inbox.ts'
+import { readInbox } from './inbox-store.ts'
 import { CREDS_FILE, CREDS_KEY, IMPORT_KEY, PROOF_KEY } from './session-key.ts'
 import { openLog } from './log-open.ts'
 import type { CompactionLimits, CompactionOutcome, SessionLog } from './session-log.ts'
@@ -48,6 +50,8 @@ export interface Session {
   /** Of the last durable record; grows with each one, not always by one. */
   readonly revision: number
   readonly origin: SessionOrigin
+  /** The inbox as it was when the session was opened; what is added comes through the auth state's keys. */
+  readonly inbox: readonly InboxRecord[]
   /** Resolves when a read or write failed: nothing is acknowledged after it, so the owner must end the socket. */
   readonly failed: Promise<SessionError>
   /** The whole session as one log file, and its revision: put in place as session.log it opens as this state. */
@@ -121,7 +125,8 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
       entries,
       droppedBytes: log.tornBytes,
     })
-    return buildSession({ log, creds, credsBytes, credsFile: parts.creds, ack: parts.ack, origin, nowMs })
+    const inbox = await readInbox(log)
+    return buildSession({ log, creds, credsBytes, credsFile: parts.creds, ack: parts.ack, origin, inbox, nowMs })
   } catch (error) {
     await log.close()
     await parts.creds?.settled()
@@ -227,10 +232,11 @@ interface SessionParts {
   readonly credsFile: CredsFile
   readonly ack: AckMark | undefined
   readonly origin: SessionOrigin
+  readonly inbox: readonly InboxRecord[]
   readonly nowMs: () => number
 }
 
-function buildSession({ log, creds, credsBytes, credsFile, ack, origin, nowMs }: SessionParts): Session {
+function buildSession({ log, creds, credsBytes, credsFile, ack, origin, inbox, nowMs }: SessionParts): Session {
   let lastCreds = credsBytes
   let closing: Promise<void> | undefined
 
@@ -244,6 +250,7 @@ function buildSession({ log, creds, credsBytes, credsFile, ack, origin, nowMs }:
   return {
     authState: { creds, keys: createKeyStore(log) },
     origin,
+    inbox,
     failed: log.failed,
     get revision() {
       return log.revision

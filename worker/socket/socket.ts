@@ -3,6 +3,7 @@ import {
   makeWASocket,
   WA_CERT_DETAILS,
   type AuthenticationState,
+  type BinaryNode,
   type WASocket,
 } from '@whiskeysockets/baileys'
 import type { Clock } from '../../shared/clock.ts'
@@ -11,6 +12,8 @@ import type { ClientVersion } from '../../shared/ipc.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
 import type { CloseCause } from '../core/disconnect-policy.ts'
 import type { BaileysLog } from './baileys-log.ts'
+import { inboxRepository, type Entry } from './inbox-repository.ts'
+import { Stanzas } from './stanzas.ts'
 
 /**
  * One Baileys socket, from `makeWASocket` to its tear-down: the only runtime import of Baileys' socket. It turns Baileys'
@@ -29,8 +32,6 @@ export type SocketEvent =
   | { type: 'creds_changed' }
   /** WhatsApp wants the phone's passkey before it links this device, which Baileys can't give. */
   | { type: 'passkey_required' }
-  /** Messages of others that could be read. */
-  | { type: 'messages'; count: number }
 
 export interface SocketOptions {
   auth: AuthenticationState
@@ -40,6 +41,8 @@ export interface SocketOptions {
   version: ClientVersion
   log: BaileysLog
   clock: Clock
+  /** Messages of others are entered here, not told as events. */
+  entry: Entry
   onEvent: (event: SocketEvent) => void
 }
 
@@ -64,8 +67,6 @@ const TEAR_DOWN_DEADLINE_MS = 1000
 const LOG_OUT_DEADLINE_MS = 5000
 /** `<failure reason>`: the client version is too old. */
 const CLIENT_OUTDATED = 405
-/** WebMessageInfo.StubType.CIPHERTEXT: a message that could not be decrypted (yet). */
-const STUB_CIPHERTEXT = 2
 
 /** Trusts another certificate root than WhatsApp's: a simulator's. For the whole process, before the first socket. */
 export function trustNoiseRoot(keyHex: string): void {
@@ -84,8 +85,10 @@ export function openSocket(options: SocketOptions): OpenSocket {
     emit({ type: 'closed', cause })
   }
 
+  const stanzas = new Stanzas(() => options.auth.creds)
   const socket = makeWASocket({
     auth: options.auth,
+    makeSignalRepository: inboxRepository(stanzas, options.entry),
     logger: options.log,
     browser: Browsers.ubuntu('Chrome'),
     ...(options.url === null ? {} : { waWebSocketUrl: options.url }),
@@ -132,10 +135,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
       close(cause)
     }
   })
-  socket.ev.on('messages.upsert', ({ messages }) => {
-    const count = messages.filter((m) => m.key.fromMe !== true && Number(m.messageStubType) !== STUB_CIPHERTEXT).length
-    if (count > 0) emit({ type: 'messages', count })
-  })
+  socket.ws.on('CB:message', (node: BinaryNode) => void stanzas.note(node))
   socket.ws.on('frame', () => emit({ type: 'frame' }))
   // Baileys listens to this event and does nothing, which keeps `ws` from failing: without us, no event ever comes.
   socket.ws.on('unexpected-response', (_request: unknown, response: { statusCode?: number; destroy?: () => void }) => {

@@ -6,7 +6,8 @@ tameBaileys()
 
 const PHONE = '40712345678'
 const OTHER_PHONE = '40712345679'
-const CONTACT_JID = '40798765432@s.whatsapp.net'
+const CONTACT = '40798765432'
+const CONTACT_JID = `${CONTACT}@s.whatsapp.net`
 const IMPATIENT = { connectTimeoutMs: 1_000, defaultQueryTimeoutMs: 1_000 }
 
 /** Strikes an online client: the fault, and the status code with which Baileys closes. */
@@ -193,6 +194,25 @@ await t.test('messages are refused, or never acknowledged', async (t) => {
     simulator.sentBy(PHONE).map(({ text }) => text),
     ['yes'],
   )
+})
+
+await t.test('a receipt that is forgotten: the message comes again, and can not be read twice', async (t) => {
+  const simulator = await simulatorFor(t)
+  const client = clientFor(t, simulator)
+  await client.pair(simulator, PHONE)
+  const first = simulator.waitFor('queue.emptied', { phone: PHONE })
+  await simulator.sendText({ to: PHONE, from: CONTACT, text: 'first' })
+  await first
+  const handle = simulator.inject({ kind: 'forget_receipt', phone: PHONE })
+  const received = simulator.waitFor('receipt.received', { phone: PHONE })
+  const { id } = await simulator.sendText({ to: PHONE, from: CONTACT, text: 'again' })
+  t.match(await received, { messageId: id })
+  t.equal(handle.hits, 1)
+  const refused = simulator.waitFor('nack.received', { phone: PHONE })
+  simulator.dropAll(PHONE)
+  await client.closed()
+  await client.reconnect()
+  t.match(await refused, { messageId: id, code: 487 })
 })
 
 await t.test('a device lookup that is never answered loses the message, and the service says so', async (t) => {

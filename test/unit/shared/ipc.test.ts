@@ -31,6 +31,7 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
   number_taken: { type: 'number_taken' },
   set_aside_answer: { type: 'set_aside_answer', allowed: true },
   use_version: { type: 'use_version', version: [2, 3000, 1] },
+  messages_received: { type: 'messages_received', stream: 's', sequence: 1 },
   log_out: { type: 'log_out' },
   stop: { type: 'stop' },
 }
@@ -52,7 +53,7 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
   identity: { type: 'identity', phone: '+40712345678' },
   set_aside_request: { type: 'set_aside_request' },
   version_verdict: { type: 'version_verdict', version: [2, 3000, 1], accepted: true },
-  messages: { type: 'messages', count: 1, atMs: 1 },
+  messages: { type: 'messages', stream: 's', messages: [{ sequence: 1, id: 'A', atMs: 1 }] },
   fault: { type: 'fault', reason: 'storage_full', message: 'no space' },
   stopped: { type: 'stopped' },
 }
