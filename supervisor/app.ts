@@ -40,7 +40,8 @@ export interface Tuning {
   heartbeatDeadlineMs: number
   startDeadlineMs: number
   startSlots: number
-  gateLimits: GateLimits
+  /** But for the rates, which are settings. */
+  gateLimits: Omit<GateLimits, 'maxPerSecond' | 'minPerSecond'>
   /** WhatsApp must have refused a session for this long before it is set aside. */
   refusalPeriodMs: number
   /** V8 options of each worker. */
@@ -222,7 +223,11 @@ export class App {
         // Killed a little earlier, so that the whole is over within the time that was promised.
         stopDeadlineMs: Math.round(config.shutdownTimeoutMs * 0.9),
       },
-      gateLimits: tuning.gateLimits,
+      gateLimits: {
+        ...tuning.gateLimits,
+        maxPerSecond: config.connectRateMax,
+        minPerSecond: config.connectRateMin,
+      },
       startSlots: tuning.startSlots,
       retireSession: (record) => retireSession(config.sessionsPath, record, clock.nowMs()),
     })

@@ -104,6 +104,7 @@ export class Account {
         return void this.#answerPairingCode(message.requestId)
       case 'permit':
       case 'retry':
+      case 'abandon':
       case 'log_out':
         return this.#step(message)
       default:

@@ -70,6 +70,7 @@ hear = (message) => {
   switch (message.type) {
     case 'permit':
     case 'retry':
+    case 'abandon':
     case 'pair':
     case 'request_pairing_code':
     case 'log_out':

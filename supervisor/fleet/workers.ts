@@ -66,6 +66,7 @@ export class Workers {
       () => {
         for (const process of this.#processes.values()) process.send({ type: 'retry' })
       },
+      (id) => this.send(id, { type: 'abandon' }),
     )
   }
 
