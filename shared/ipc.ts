@@ -51,6 +51,8 @@ export const ToWorker = Type.Union([
   Type.Object({ type: Type.Literal('permit'), shared: Type.Boolean() }),
   /** The way to WhatsApp is clear again: whoever waits for its next try asks for a permit now. */
   Type.Object({ type: Type.Literal('retry') }),
+  /** Others get through, and the socket that you are opening hangs from the time before: ask for another permit. */
+  Type.Object({ type: Type.Literal('abandon') }),
   /** The operator wants a QR code. Nothing happens where the account is linked. */
   Type.Object({ type: Type.Literal('pair') }),
   /** The operator wants a code to type into the phone instead of scanning; answered by `pairing_code`. */

@@ -40,7 +40,8 @@ export interface Tuning {
   heartbeatDeadlineMs: number
   startDeadlineMs: number
   startSlots: number
-  gateLimits: GateLimits
+  /** But for the rates, which are settings. */
+  gateLimits: Omit<GateLimits, 'maxPerSecond' | 'minPerSecond'>
   /** WhatsApp must have refused a session for this long before it is set aside. */
   refusalPeriodMs: number
   /** No worker retires younger than this. */
@@ -233,8 +234,12 @@ export class App {
         configured: config.waVersion === null ? null : [...config.waVersion],
         url: config.waVersionUrl,
       },
-      gateLimits: tuning.gateLimits,
       stagger: { minMs: config.spawnStaggerMinMs, maxMs: config.spawnStaggerMaxMs },
+      gateLimits: {
+        ...tuning.gateLimits,
+        maxPerSecond: config.connectRateMax,
+        minPerSecond: config.connectRateMin,
+      },
       startSlots: tuning.startSlots,
       retireSession: (record) => retireSession(config.sessionsPath, record, clock.nowMs()),
     })

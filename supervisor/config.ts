@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { GATE_LIMITS } from './core/connect-gate.ts'
 import { LOG_LEVELS, type LogLevel } from '../shared/log.ts'
 
 /**
@@ -25,6 +26,9 @@ export interface Config {
   readonly healthCheckIntervalMs: number
   readonly staleConnectionThresholdMs: number
   readonly shutdownTimeoutMs: number
+  /** Sockets that the whole fleet opens in a second: while all is well, and at the least. */
+  readonly connectRateMax: number
+  readonly connectRateMin: number
   readonly logLevel: LogLevel
   readonly waSocketUrl: string | null
   readonly waNoiseRootKey: string | null
@@ -53,6 +57,8 @@ const SETTINGS = [
   'HEALTH_CHECK_INTERVAL_MS',
   'STALE_CONNECTION_THRESHOLD_MS',
   'SHUTDOWN_TIMEOUT_MS',
+  'CONNECT_RATE_MAX',
+  'CONNECT_RATE_MIN',
   'LOG_LEVEL',
   'WA_SOCKET_URL',
   'WA_NOISE_ROOT_KEY',
@@ -66,6 +72,9 @@ type Setting = (typeof SETTINGS)[number]
 const WHATSAPP_WEB = 'https://web.whatsapp.com/sw.js'
 /** A day: longer intervals than this are a mistaken unit. */
 const DAY_MS = 86_400_000
+/** Connects a second: slower than one in ten seconds brings no fleet back; faster than this no machine can log in. */
+const RATE_LEAST = 0.1
+const RATE_MOST = 100
 /** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
 export const MIN_TOKEN_LENGTH = 16
 
@@ -81,6 +90,15 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
     if (value >= min && value <= max) return value
     errors.push(`${name} is "${text}": set it to a whole number from ${min} to ${max}.`)
+    return fallback
+  }
+
+  const rate = (name: Setting, fallback: number): number => {
+    const text = get(name)
+    if (text === undefined) return fallback
+    const value = /^\d{1,3}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
+    if (value >= RATE_LEAST && value <= RATE_MOST) return value
+    errors.push(`${name} is "${text}": set it to connects a second, a number from ${RATE_LEAST} to ${RATE_MOST}.`)
     return fallback
   }
 
@@ -117,6 +135,15 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     )
   }
 
+  const rateErrorsBefore = errors.length
+  const connectRateMax = rate('CONNECT_RATE_MAX', GATE_LIMITS.maxPerSecond)
+  const connectRateMin = rate('CONNECT_RATE_MIN', Math.min(GATE_LIMITS.minPerSecond, connectRateMax))
+  if (errors.length === rateErrorsBefore && connectRateMax < connectRateMin) {
+    errors.push(
+      `CONNECT_RATE_MAX is ${connectRateMax}, less than CONNECT_RATE_MIN (${connectRateMin}): set both, the larger as CONNECT_RATE_MAX.`,
+    )
+  }
+
   const accountEnv = get('ACCOUNT_ENV') ?? 'prod'
   if (!/^[a-z0-9]{1,20}$/i.test(accountEnv)) {
     errors.push(`ACCOUNT_ENV is "${accountEnv}": use up to 20 letters and digits, it becomes a part of file names.`)
@@ -144,6 +171,8 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     healthCheckIntervalMs: integer('HEALTH_CHECK_INTERVAL_MS', 60_000, 100, DAY_MS),
     staleConnectionThresholdMs: integer('STALE_CONNECTION_THRESHOLD_MS', 300_000, 100, DAY_MS),
     shutdownTimeoutMs: integer('SHUTDOWN_TIMEOUT_MS', 10_000, 100, DAY_MS),
+    connectRateMax,
+    connectRateMin,
     logLevel: logLevel ?? 'info',
     waSocketUrl: socketUrl(get('WA_SOCKET_URL'), errors),
     waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),

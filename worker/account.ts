@@ -119,6 +119,7 @@ export class Account {
       case 'retry':
       case 'number_taken':
       case 'set_aside_answer':
+      case 'abandon':
       case 'log_out':
         return this.#step(message)
       default:

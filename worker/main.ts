@@ -72,6 +72,7 @@ hear = (message) => {
   switch (message.type) {
     case 'permit':
     case 'retry':
+    case 'abandon':
     case 'pair':
     case 'number_taken':
     case 'set_aside_answer':

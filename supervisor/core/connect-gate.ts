@@ -4,13 +4,19 @@
  * (additive increase, multiplicative decrease, as in TCP), so that a server that dropped everybody gets everybody back
  * in seconds, and a server that is down gets a few attempts a minute from the whole fleet instead of a storm.
  *
- * | mode    | grants                                                    | leaves on                                    |
- * |---------|-----------------------------------------------------------|----------------------------------------------|
- * | open    | `ratePerSecond`, at most `maxInFlight` unanswered         | `closeAfter` accounts failed in a row -> closed |
- * | closed  | one account at a time, `probeGapMs` after the last probe  | a success -> open, at the lowest rate        |
+ * | mode    | grants                                                         | leaves on                                       |
+ * |---------|----------------------------------------------------------------|-------------------------------------------------|
+ * | open    | `ratePerSecond`, at most `maxInFlight` under way               | `closeAfter` accounts failed in a row -> closed |
+ * | closed  | one account at a time, `probeGapMs` after the last probe       | a success -> open, at half of the highest rate  |
  *
- * First come, first served: an account that fails goes to the end of the queue, so probes take turns. Times are
- * monotonic milliseconds.
+ * First come, first served: an account that fails goes to the end of the queue, so probes take turns.
+ *
+ * A permit is under way for `patienceMs`. Where no answer has come by then, it counts as a failure for the time being and
+ * holds up nobody: one slow account costs the others nothing, and where packets vanish probes still follow each other,
+ * although each of them hangs for the 20 s of a connect timeout. Its answer still counts when it comes. It is abandoned,
+ * for another attempt, where one that was begun later has been answered: always if that one reopened the gate, since what
+ * hangs was begun while the server was away; else once, since a slow account must come up too.
+ * Times are monotonic milliseconds.
  */
 export interface GateLimits {
   minPerSecond: number
@@ -21,13 +27,18 @@ export interface GateLimits {
   /** The pause between probes grows from the first to the last: one account can be unlucky, an outage is long. */
   probeGapFirstMs: number
   probeGapCapMs: number
-  /** A permit that was never answered counts as failed after this long. Longer than a worker's own open deadline. */
+  /** So long a permit that was not answered keeps others waiting. */
+  patienceMs: number
+  /** So long an account that others overtook goes on with its first attempt. */
+  overtakenMs: number
+  /** A permit that was never answered is forgotten after this long. Longer than a worker's own open deadline. */
   permitExpiryMs: number
 }
 
 /**
- * 5 a second: 30 accounts are back some 9 s after the probe that succeeds. A probe every 4 s at the latest keeps "back
- * within 15 s of the return", also where a login takes 1.5 s (test/unit/supervisor/fleet/gatekeeper.test.ts).
+ * A probe every 5 s is 12 attempts a minute of the whole fleet. Fewer would cost the return: of 15 s, up to 5 pass before
+ * the probe that succeeds, 7 while 30 accounts come at 5 a second at the most, and 3 are left for two logins on a busy
+ * host (test/unit/supervisor/fleet/gatekeeper.test.ts; measured: test/bench/README.md).
  */
 export const GATE_LIMITS: GateLimits = {
   minPerSecond: 1,
@@ -35,7 +46,10 @@ export const GATE_LIMITS: GateLimits = {
   maxInFlight: 10,
   closeAfter: 3,
   probeGapFirstMs: 1000,
-  probeGapCapMs: 4000,
+  probeGapCapMs: 5000,
+  // A login takes 0.2 to 2 s, the latter with ten of them on a loaded host.
+  patienceMs: 5000,
+  overtakenMs: 10_000,
   permitExpiryMs: 90_000,
 }
 
@@ -43,8 +57,16 @@ export interface Gate {
   queue: readonly string[]
   /** Account -> when it got its permit. */
   inFlight: ReadonlyMap<string, number>
+  /** The same of those whose answer is late. */
+  overdue: ReadonlyMap<string, number>
   ratePerSecond: number
   lastGrantMs: number
+  /** When the gate last went from closed to open: what was granted before says nothing about now. */
+  reopenedMs: number
+  /** When the latest of the permits that led to an answer was granted. */
+  provenMs: number
+  /** Accounts that were overtaken and began anew, and had no answer since. */
+  restarted: ReadonlySet<string>
   /** Accounts that failed since the last success. */
   failing: ReadonlySet<string>
   /** Probes since the gate closed; undefined while it is open. */
@@ -61,8 +83,12 @@ export function newGate(limits: GateLimits): Gate {
   return {
     queue: [],
     inFlight: new Map(),
+    overdue: new Map(),
     ratePerSecond: limits.maxPerSecond,
     lastGrantMs: Number.NEGATIVE_INFINITY,
+    reopenedMs: Number.NEGATIVE_INFINITY,
+    provenMs: Number.NEGATIVE_INFINITY,
+    restarted: new Set(),
     failing: new Set(),
     probes: undefined,
   }
@@ -71,7 +97,7 @@ export function newGate(limits: GateLimits): Gate {
 /** The account waits for its turn. Asking twice is asking once; a permit it still held is given back unjudged. */
 export function requestPermit(gate: Gate, accountId: string): Gate {
   const queue = gate.queue.includes(accountId) ? gate.queue : [...gate.queue, accountId]
-  return { ...gate, queue, inFlight: without(gate.inFlight, accountId) }
+  return { ...release(gate, accountId), queue }
 }
 
 /** Whether what fails now is shared by accounts, so that it is no verdict on any one of them. */
@@ -81,11 +107,9 @@ export function isClosed(gate: Gate): boolean {
 
 /** The account's process is gone or no longer wants to connect. */
 export function withdrawPermit(gate: Gate, accountId: string): Gate {
-  return {
-    ...gate,
-    queue: gate.queue.filter((id) => id !== accountId),
-    inFlight: without(gate.inFlight, accountId),
-  }
+  const restarted = new Set(gate.restarted)
+  restarted.delete(accountId)
+  return { ...release(gate, accountId), queue: gate.queue.filter((id) => id !== accountId), restarted }
 }
 
 /** The answer to a permit. `reopened` is true when it opened a closed gate: whoever waits may come at once. */
@@ -93,23 +117,30 @@ export function settlePermit(
   gate: Gate,
   accountId: string,
   result: PermitResult,
+  nowMs: number,
   limits: GateLimits,
 ): { gate: Gate; reopened: boolean } {
-  if (!gate.inFlight.has(accountId)) return { gate, reopened: false }
-  const inFlight = without(gate.inFlight, accountId)
+  const grantedMs = gate.inFlight.get(accountId) ?? gate.overdue.get(accountId)
+  if (grantedMs === undefined) return { gate, reopened: false }
+  // A late answer was counted as a failure already; one to a permit of before the gate reopened speaks of the past.
+  const isNews = gate.inFlight.has(accountId) && grantedMs >= gate.reopenedMs
+  const settled = release(gate, accountId)
   switch (result) {
     case 'opened':
     case 'answered': {
-      const reopened = gate.probes !== undefined
-      const ratePerSecond = reopened ? limits.minPerSecond : Math.min(limits.maxPerSecond, gate.ratePerSecond + 1)
-      return { gate: { ...gate, inFlight, ratePerSecond, failing: new Set(), probes: undefined }, reopened }
+      const restarted = new Set(gate.restarted)
+      restarted.delete(accountId)
+      const provenMs = Math.max(gate.provenMs, grantedMs)
+      const opened = { ...settled, failing: new Set<string>(), probes: undefined, provenMs, restarted }
+      if (isClosed(gate)) {
+        const ratePerSecond = Math.max(limits.minPerSecond, limits.maxPerSecond / 2)
+        return { gate: { ...opened, ratePerSecond, reopenedMs: nowMs }, reopened: true }
+      }
+      const ratePerSecond = Math.min(limits.maxPerSecond, gate.ratePerSecond + 1)
+      return { gate: { ...opened, ratePerSecond }, reopened: false }
     }
-    case 'failed': {
-      const failing = new Set(gate.failing).add(accountId)
-      const ratePerSecond = Math.max(limits.minPerSecond, gate.ratePerSecond / 2)
-      const probes = gate.probes ?? (failing.size >= limits.closeAfter ? 0 : undefined)
-      return { gate: { ...gate, inFlight, ratePerSecond, failing, probes }, reopened: false }
-    }
+    case 'failed':
+      return { gate: isNews ? countFailure(settled, accountId, limits) : settled, reopened: false }
     case 'unused':
       return { gate: withdrawPermit(gate, accountId), reopened: false }
     default:
@@ -119,24 +150,27 @@ export function settlePermit(
 
 /**
  * Grants what may be granted now.
- * @returns the gate afterwards, the accounts whose turn it is, and when to ask again (undefined: nobody waits, or only
- * an answer can change something)
+ * @returns the gate afterwards, the accounts whose turn it is, those that shall give up what they are opening and ask
+ * again, and when to call again (undefined: nobody waits and nothing is under way)
  */
 export function grantPermits(
   gate: Gate,
   nowMs: number,
   limits: GateLimits,
-): { gate: Gate; granted: string[]; nextMs: number | undefined } {
-  let current = expire(gate, nowMs, limits)
+): { gate: Gate; granted: string[]; abandoned: string[]; nextMs: number | undefined } {
+  const judged = judge(gate, nowMs, limits)
+  const { abandoned } = judged
+  let current = judged.gate
   const granted: string[] = []
   for (;;) {
     const accountId = current.queue[0]
-    const closed = current.probes !== undefined
-    const maxInFlight = closed ? 1 : limits.maxInFlight
-    if (accountId === undefined) return { gate: current, granted, nextMs: undefined }
-    if (current.inFlight.size >= maxInFlight) return { gate: current, granted, nextMs: expiryMs(current, limits) }
+    const judgementMs = nextJudgementMs(current, limits)
+    const maxInFlight = isClosed(current) ? 1 : limits.maxInFlight
+    if (accountId === undefined || current.inFlight.size >= maxInFlight) {
+      return { gate: current, granted, abandoned, nextMs: judgementMs }
+    }
     const dueMs = current.lastGrantMs + gapMs(current, limits)
-    if (nowMs < dueMs) return { gate: current, granted, nextMs: dueMs }
+    if (nowMs < dueMs) return { gate: current, granted, abandoned, nextMs: Math.min(dueMs, judgementMs ?? dueMs) }
     granted.push(accountId)
     current = {
       ...current,
@@ -153,16 +187,55 @@ function gapMs(gate: Gate, limits: GateLimits): number {
   return Math.min(limits.probeGapCapMs, limits.probeGapFirstMs * 2 ** Math.min(gate.probes, 30))
 }
 
-function expire(gate: Gate, nowMs: number, limits: GateLimits): Gate {
-  let current = gate
-  for (const [accountId, grantedMs] of gate.inFlight) {
-    if (nowMs - grantedMs >= limits.permitExpiryMs) current = settlePermit(current, accountId, 'failed', limits).gate
-  }
-  return current
+function countFailure(gate: Gate, accountId: string, limits: GateLimits): Gate {
+  const failing = new Set(gate.failing).add(accountId)
+  const ratePerSecond = Math.max(limits.minPerSecond, gate.ratePerSecond / 2)
+  const probes = gate.probes ?? (failing.size >= limits.closeAfter ? 0 : undefined)
+  return { ...gate, failing, ratePerSecond, probes }
 }
 
-function expiryMs(gate: Gate, limits: GateLimits): number {
-  return Math.min(...gate.inFlight.values()) + limits.permitExpiryMs
+/** What time alone says about permits that nobody answered. */
+function judge(gate: Gate, nowMs: number, limits: GateLimits): { gate: Gate; abandoned: string[] } {
+  let current = gate
+  const abandoned: string[] = []
+  const isOld = (grantedMs: number): boolean =>
+    !isClosed(gate) && grantedMs < gate.reopenedMs && grantedMs < gate.provenMs
+  for (const [accountId, grantedMs] of gate.inFlight) {
+    if (nowMs < grantedMs + limits.patienceMs) continue
+    current = release(current, accountId)
+    if (isOld(grantedMs)) abandoned.push(accountId)
+    else {
+      current = { ...current, overdue: new Map(current.overdue).set(accountId, grantedMs) }
+      current = countFailure(current, accountId, limits)
+    }
+  }
+  for (const [accountId, grantedMs] of current.overdue) {
+    if (isOld(grantedMs)) abandoned.push(accountId)
+    else if (isOvertaken(gate, accountId, grantedMs) && nowMs >= grantedMs + limits.overtakenMs) {
+      abandoned.push(accountId)
+      current = { ...current, restarted: new Set(current.restarted).add(accountId) }
+    } else if (nowMs < grantedMs + limits.permitExpiryMs) continue
+    current = release(current, accountId)
+  }
+  return { gate: current, abandoned }
+}
+
+function isOvertaken(gate: Gate, accountId: string, grantedMs: number): boolean {
+  return !isClosed(gate) && grantedMs < gate.provenMs && !gate.restarted.has(accountId)
+}
+
+/** When `judge` has something to say next. */
+function nextJudgementMs(gate: Gate, limits: GateLimits): number | undefined {
+  const overtaken = [...gate.overdue].filter(([accountId, grantedMs]) => isOvertaken(gate, accountId, grantedMs))
+  const dueMs = [
+    ...[...gate.inFlight.values()].map((grantedMs) => grantedMs + limits.patienceMs),
+    ...overtaken.map(([, grantedMs]) => grantedMs + limits.overtakenMs),
+  ]
+  return dueMs.length === 0 ? undefined : Math.min(...dueMs)
+}
+
+function release(gate: Gate, accountId: string): Gate {
+  return { ...gate, inFlight: without(gate.inFlight, accountId), overdue: without(gate.overdue, accountId) }
 }
 
 function without<T>(map: ReadonlyMap<string, T>, key: string): ReadonlyMap<string, T> {

@@ -19,6 +19,7 @@ export class Gatekeeper {
   readonly #log: Log
   readonly #onGrant: (accountId: string, shared: boolean) => void
   readonly #onReopen: () => void
+  readonly #onAbandon: (accountId: string) => void
   #gate: Gate
   #timer: Timer | undefined
   #closedSinceMs: number | null = null
@@ -28,6 +29,7 @@ export class Gatekeeper {
   /**
    * @param onGrant the account may open its socket; `shared`: as the probe of a fleet in trouble
    * @param onReopen WhatsApp can be reached again: whoever waits out a backoff may ask now
+   * @param onAbandon what this account is opening hangs from the time before that: it shall open another
    */
   constructor(
     limits: GateLimits,
@@ -35,12 +37,14 @@ export class Gatekeeper {
     log: Log,
     onGrant: (accountId: string, shared: boolean) => void,
     onReopen: () => void,
+    onAbandon: (accountId: string) => void,
   ) {
     this.#limits = limits
     this.#clock = clock
     this.#log = log
     this.#onGrant = onGrant
     this.#onReopen = onReopen
+    this.#onAbandon = onAbandon
     this.#gate = newGate(limits)
   }
 
@@ -76,7 +80,7 @@ export class Gatekeeper {
   }
 
   settle(accountId: string, result: PermitResult): void {
-    const { gate, reopened } = settlePermit(this.#gate, accountId, result, this.#limits)
+    const { gate, reopened } = settlePermit(this.#gate, accountId, result, this.#clock.monotonicMs(), this.#limits)
     this.#become(gate)
     if (reopened) {
       this.#log.info({ event: 'gate.opened' }, 'WhatsApp answers again: the others follow')
@@ -105,8 +109,9 @@ export class Gatekeeper {
     this.#timer?.cancel()
     this.#nextMs = null
     if (this.#heldSinceMs !== null) return
-    const { gate, granted, nextMs } = grantPermits(this.#gate, this.#clock.monotonicMs(), this.#limits)
+    const { gate, granted, abandoned, nextMs } = grantPermits(this.#gate, this.#clock.monotonicMs(), this.#limits)
     this.#become(gate)
+    for (const accountId of abandoned) this.#onAbandon(accountId)
     for (const accountId of granted) this.#onGrant(accountId, isClosed(gate))
     if (nextMs !== undefined) {
       this.#nextMs = nextMs

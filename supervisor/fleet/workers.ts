@@ -82,6 +82,7 @@ export class Workers {
       options.log,
       (id, shared) => this.send(id, { type: 'permit', shared }),
       () => this.#broadcast({ type: 'retry' }),
+      (id) => this.send(id, { type: 'abandon' }),
     )
   }
 

@@ -10,7 +10,7 @@ import { PROBE_DEADLINE_MS } from './liveness.ts'
  * | idle    | no socket; waits for the operator           | pair -> queued                                            |
  * | waiting | no socket; `untilMs` is the next try        | timer, retry -> queued                                    |
  * | queued  | no socket; a permit was asked for           | permit -> opening; timer: asks again                      |
- * | opening | a socket, not logged in, deadline `untilMs` | qr -> pairing; open -> open; closed, timer -> by policy   |
+ * | opening | a socket, not logged in, deadline `untilMs` | qr -> pairing; open -> open; abandon -> queued; closed, timer -> by policy |
  * | pairing | a socket that shows QR codes                | new_login -> opening; closed, timer -> by policy          |
  * | open    | logged in                                   | closed, a failed probe -> by policy                       |
  * | stopped | the end; nothing follows                    |                                                           |
@@ -67,6 +67,8 @@ export type ConnectionEvent =
   | { type: 'permit'; shared: boolean }
   /** The gate reopened: no need to wait out the backoff. */
   | { type: 'retry' }
+  /** Others get through, while what is being opened here hangs from the time before. */
+  | { type: 'abandon' }
   | { type: 'pair'; linked: boolean }
   | { type: 'qr'; socket: number; text: string; lifetimeMs: number }
   | { type: 'new_login'; socket: number }

@@ -44,6 +44,14 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
     case 'retry':
       if (c.state.name !== 'waiting' || !c.state.onRetry) return [c, []]
       return queue(c, c.state.reason, c.state.code, nowMs)
+    case 'abandon': {
+      if (c.state.name !== 'opening') return [c, []]
+      const before: ConnectionEffect[] = [
+        { type: 'tear_down', socket: c.socket },
+        { type: 'permit_result', result: 'failed' },
+      ]
+      return queue({ ...c, attempt: c.attempt + 1 }, 'connect_timeout', null, nowMs, before)
+    }
     case 'pair':
       // Whether the account is linked is not known before the session is open: `begin` takes the wish up.
       if (isNew(c)) return [{ ...c, pairing: true }, []]

@@ -26,6 +26,7 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
   start: START,
   permit: { type: 'permit', shared: false },
   retry: { type: 'retry' },
+  abandon: { type: 'abandon' },
   pair: { type: 'pair' },
   request_pairing_code: { type: 'request_pairing_code', requestId: 1 },
   number_taken: { type: 'number_taken' },

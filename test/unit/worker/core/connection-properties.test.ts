@@ -138,6 +138,7 @@ const op = fc.record({
     'permit',
     'permit',
     'retry',
+    'abandon',
     'pair',
     'qr',
     'new_login',
@@ -175,6 +176,7 @@ t.test(
               shell.step({ type: op, shared: random < 0.5 })
               break
             case 'retry':
+            case 'abandon':
               shell.step({ type: op })
               break
             case 'pair':

@@ -61,6 +61,17 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     [ask],
   ],
   ['idle, retry', idle, { type: 'retry' }, 5000, {}, []],
+  [
+    'opening, others have overtaken it',
+    opening,
+    { type: 'abandon' },
+    7000,
+    { attempt: 1, state: { name: 'queued', untilMs: 307_000, reason: 'connect_timeout', code: null } },
+    [{ type: 'tear_down', socket: 3 }, { type: 'permit_result', result: 'failed' }, { type: 'request_permit' }],
+  ],
+  ['open, a word of the gate that came too late', open, { type: 'abandon' }, 7000, {}, []],
+  ['pairing, abandon', pairing, { type: 'abandon' }, 7000, {}, []],
+  ['waiting, abandon', waiting, { type: 'abandon' }, 7000, {}, []],
   ['idle, permit', idle, { type: 'permit', shared: false }, 5000, {}, [unused]],
   [
     'idle, pair',

@@ -1,0 +1,148 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import pLimit from 'p-limit'
+import { testPhones } from '../fixtures/paired-fleet.ts'
+import { readQr } from '../fixtures/qr-reader.ts'
+import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
+import { until } from '../fixtures/until.ts'
+import { describeMachine } from './mass-drop/machine.ts'
+import { FIELD, fieldTable, tableOf } from './mass-drop/report.ts'
+import { measureDrop, MODES, type Fleet, type Mode, type Row } from './mass-drop/row.ts'
+import { SimulatorProcess } from './mass-drop/simulator-process.ts'
+
+/**
+ * Every socket of a fleet is dropped at once: the real service with its real workers, the simulator in a process of its
+ * own. One fleet for each number of accounts, all drops one after another, each after a healthy minute: backoffs begin
+ * anew.
+ */
+const USAGE = `Usage: npm run bench -- mass-drop [options]
+
+  --accounts LIST   fleets to measure (30); 200 accounts take about 12 GB of memory
+  --outage LIST     seconds for which the server is away; 0: it is healthy at once (0,4,60)
+  --modes LIST      how it is away: refused, http503, vanish (all of them)
+  --settle S        between two drops (65: longer than the healthy minute that ends a row of failures)
+  --json FILE       writes the JSON there instead of on standard output
+
+A table goes to standard error as it grows.
+`
+const PAIR_AT_ONCE = 4
+const PAIR_DEADLINE_MS = 180_000
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+class UsageError extends Error {}
+
+interface Options {
+  accounts: number[]
+  outages: number[]
+  modes: Mode[]
+  settleS: number
+  json: string | undefined
+}
+
+function parseOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      accounts: { type: 'string', default: '30' },
+      outage: { type: 'string', default: '0,4,60' },
+      modes: { type: 'string', default: 'refused,http503,vanish' },
+      settle: { type: 'string', default: '65' },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return undefined
+  const modes = values.modes.split(',').map((text) => {
+    const mode = MODES.find((name) => name === text && name !== 'healthy')
+    if (mode === undefined) throw new UsageError(`--modes has "${text}": use refused, http503 or vanish.`)
+    return mode
+  })
+  const [settleS = 0] = numbers('--settle', values.settle, 600)
+  return {
+    accounts: numbers('--accounts', values.accounts, 500),
+    outages: numbers('--outage', values.outage, 86_400),
+    modes,
+    settleS,
+    json: values.json,
+  }
+}
+
+function numbers(flag: string, text: string, max: number): number[] {
+  return text.split(',').map((part) => {
+    const value = /^\d{1,6}$/.test(part) ? Number(part) : Number.NaN
+    if (!(value <= max)) throw new UsageError(`${flag} has "${part}": use whole numbers up to ${max}, as 30,100.`)
+    return value
+  })
+}
+
+/** Brings a fleet up, and always down again. */
+async function withFleet(accounts: number, work: (fleet: Fleet) => Promise<void>): Promise<void> {
+  const sessionsPath = await mkdtemp(join(tmpdir(), 'mass-drop-'))
+  const simulator = await SimulatorProcess.start()
+  const service = new SupervisorProcess({
+    sessionsPath,
+    env: {
+      WA_SOCKET_URL: simulator.url,
+      WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
+      MAX_ACCOUNTS: String(accounts),
+    },
+  })
+  try {
+    await service.listening()
+    const startedMs = performance.now()
+    const limit = pLimit(PAIR_AT_ONCE)
+    await Promise.all(testPhones(accounts).map((phone) => limit(() => pair(service, simulator, phone))))
+    await service.connected(accounts, PAIR_DEADLINE_MS)
+    say(`${accounts} accounts paired and connected in ${((performance.now() - startedMs) / 1000).toFixed(0)} s`)
+    await work({ service, simulator, accounts })
+  } finally {
+    await service.end('SIGTERM')
+    await simulator.end()
+    await rm(sessionsPath, { recursive: true, force: true })
+  }
+}
+
+async function pair(service: SupervisorProcess, simulator: SimulatorProcess, phone: string): Promise<void> {
+  const { accountId, qrCode } = await service.add(phone)
+  const picture = qrCode ?? (await service.account(accountId, (account) => account.qrCode !== undefined)).qrCode ?? ''
+  await simulator.scan(readQr(picture), phone)
+  // The next of this lane begins when this one is up: four pairings at a time, however many accounts.
+  await until('the account to connect', async () => {
+    const { accounts } = await service.dashboard()
+    return accounts.some((account) => account.accountId === accountId && account.status === 'connected')
+  })
+}
+
+async function run({ accounts, outages, modes, settleS, json }: Options): Promise<void> {
+  const rows: Row[] = []
+  for (const count of accounts) {
+    await withFleet(count, async (fleet) => {
+      for (const outageS of outages) {
+        for (const mode of outageS === 0 ? (['healthy'] as const) : modes) {
+          await pause(settleS * 1000)
+          await fleet.service.connected(count, PAIR_DEADLINE_MS)
+          rows.push(await measureDrop(fleet, mode, outageS))
+          say(tableOf(rows.slice(-1)))
+        }
+      }
+    })
+  }
+  const text = `${JSON.stringify({ bench: 'mass-drop', machine: describeMachine(), rows, field: FIELD }, null, 2)}\n`
+  if (json === undefined) process.stdout.write(text)
+  else await writeFile(json, text)
+  say(`\n${JSON.stringify(describeMachine())}\n\n${tableOf(rows)}\n\n${fieldTable()}`)
+}
+
+try {
+  const options = parseOptions()
+  if (options === undefined) process.stdout.write(USAGE)
+  else await run(options)
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error)
+  const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error)
+  process.stderr.write(isUsage ? `${message}\n\n${USAGE}` : `mass-drop: ${message}\n`)
+  process.exitCode = isUsage ? 64 : 1
+}

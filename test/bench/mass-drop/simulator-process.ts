@@ -1,0 +1,94 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { SimulatorEvent } from '../../simulator/events.ts'
+import type { Fault } from '../../simulator/faults.ts'
+import type { Attempt } from '../../simulator/service.ts'
+
+const COMMAND = fileURLToPath(new URL('../../simulator/simulator-command.js', import.meta.url))
+
+/** The simulator in a process of its own, so that what it costs is not taken for what the service costs. */
+export class SimulatorProcess {
+  readonly #child: ChildProcess
+  readonly #ready: { url: string; noiseRootKey: string; controlUrl: string }
+
+  private constructor(child: ChildProcess, ready: { url: string; noiseRootKey: string; controlUrl: string }) {
+    this.#child = child
+    this.#ready = ready
+  }
+
+  static async start(): Promise<SimulatorProcess> {
+    const child = spawn(process.execPath, ['--enable-source-maps', COMMAND, '--exit-with-parent'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const [line] = (await Promise.race([
+      once(createInterface({ input: child.stdout }), 'line'),
+      once(child, 'exit').then(() => [undefined]),
+    ])) as [string | undefined]
+    if (line === undefined) throw new Error('The simulator ended before it was ready')
+    return new SimulatorProcess(child, JSON.parse(line) as { url: string; noiseRootKey: string; controlUrl: string })
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  get url(): string {
+    return this.#ready.url
+  }
+
+  get noiseRootKey(): string {
+    return this.#ready.noiseRootKey
+  }
+
+  async scan(qr: string, phone: string): Promise<void> {
+    await this.#call('POST', '/scan', { qr, phone })
+  }
+
+  /** Cuts every connection; resolves with how many there were. */
+  async dropAll(): Promise<number> {
+    return ((await this.#call('POST', '/connections/drop', {})) as { dropped: number }).dropped
+  }
+
+  async stopListening(): Promise<void> {
+    await this.#call('POST', '/listener/stop')
+  }
+
+  async listen(): Promise<void> {
+    await this.#call('POST', '/listener/start')
+  }
+
+  async inject(fault: Fault): Promise<void> {
+    await this.#call('POST', '/faults', fault)
+  }
+
+  async clearFaults(): Promise<void> {
+    await this.#call('DELETE', '/faults')
+  }
+
+  async attempts(): Promise<Attempt[]> {
+    return (await this.#call('GET', '/attempts')) as Attempt[]
+  }
+
+  async events(since: number): Promise<SimulatorEvent[]> {
+    return (await this.#call('GET', `/events?since=${since}`)) as SimulatorEvent[]
+  }
+
+  async end(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const exit = once(this.#child, 'exit')
+    this.#child.kill('SIGTERM')
+    await exit
+  }
+
+  async #call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(this.#ready.controlUrl + path, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`The simulator answered ${response.status} to ${method} ${path}: ${text}`)
+    return text === '' ? undefined : JSON.parse(text)
+  }
+}
