@@ -25,6 +25,8 @@ export interface Config {
   readonly healthCheckIntervalMs: number
   readonly staleConnectionThresholdMs: number
   readonly shutdownTimeoutMs: number
+  /** How long a session that was set aside is kept; 0 is for ever. */
+  readonly setAsideDays: number
   readonly logLevel: LogLevel
   readonly waSocketUrl: string | null
   readonly waNoiseRootKey: string | null
@@ -50,6 +52,7 @@ const SETTINGS = [
   'HEALTH_CHECK_INTERVAL_MS',
   'STALE_CONNECTION_THRESHOLD_MS',
   'SHUTDOWN_TIMEOUT_MS',
+  'SET_ASIDE_DAYS',
   'LOG_LEVEL',
   'WA_SOCKET_URL',
   'WA_NOISE_ROOT_KEY',
@@ -59,6 +62,8 @@ type Setting = (typeof SETTINGS)[number]
 
 /** A day: longer intervals than this are a mistaken unit. */
 const DAY_MS = 86_400_000
+/** Ten years: whoever wants more says 0, for ever. */
+const MOST_SET_ASIDE_DAYS = 3650
 /** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
 export const MIN_TOKEN_LENGTH = 16
 
@@ -137,6 +142,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     healthCheckIntervalMs: integer('HEALTH_CHECK_INTERVAL_MS', 60_000, 100, DAY_MS),
     staleConnectionThresholdMs: integer('STALE_CONNECTION_THRESHOLD_MS', 300_000, 100, DAY_MS),
     shutdownTimeoutMs: integer('SHUTDOWN_TIMEOUT_MS', 10_000, 100, DAY_MS),
+    setAsideDays: integer('SET_ASIDE_DAYS', 90, 0, MOST_SET_ASIDE_DAYS),
     logLevel: logLevel ?? 'info',
     waSocketUrl: socketUrl(get('WA_SOCKET_URL'), errors),
     waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),
