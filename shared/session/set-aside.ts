@@ -40,8 +40,7 @@ export async function setAside(options: SetAsideOptions): Promise<string | undef
     const present = await listIfThere(fs, source)
     if (present.every(({ name }) => name === LOCK_NAME)) return undefined
     await fs.makeDir(aside)
-    const taken = new Set((await listIfThere(fs, aside)).map(({ name }) => name))
-    const target = join(aside, freeName(`${accountId}-${timestamp(nowMs)}-${reason}`, taken))
+    const target = join(aside, await freeNameAside(fs, aside, accountId, reason, nowMs))
     await fs.rename(source, target)
     // The new name first: where a rename is not atomic on the disk, a session with two names is better than none.
     await fs.syncDir(aside)
@@ -50,6 +49,18 @@ export async function setAside(options: SetAsideOptions): Promise<string | undef
   } catch (error) {
     throw storageError(error, 'set aside', source)
   }
+}
+
+/** A name in .set-aside that nothing has yet. */
+export async function freeNameAside(
+  fs: SessionFs,
+  aside: string,
+  accountId: string,
+  reason: string,
+  nowMs: number,
+): Promise<string> {
+  const taken = new Set((await listIfThere(fs, aside)).map(({ name }) => name))
+  return freeName(`${accountId}-${timestamp(nowMs)}-${reason}`, taken)
 }
 
 /** The entries of a directory; none where it is not there. */

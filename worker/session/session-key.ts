@@ -33,6 +33,8 @@ export const CREDS_KEY = '@creds'
 export const IMPORT_KEY = '@import'
 /** When the disk was last asked to prove that it takes writes, epoch ms. */
 export const PROOF_KEY = '@proof'
+/** What the last recovery kept and lost: see recover.ts. */
+export const RECOVERY_KEY = '@recovery'
 
 export const CREDS_FILE = 'creds.json'
 

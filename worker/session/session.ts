@@ -28,7 +28,8 @@ import { LOG_NAME, publishLog, removeIfPresent, writeTemporaryLog } from './log-
 import { inspectDir, type SessionDir } from './session-dir.ts'
 import { damagedError, SessionError, storageError } from '../../shared/session/session-error.ts'
 import { nodeFs, type SessionFs } from '../../shared/session/session-fs.ts'
-import { CREDS_FILE, CREDS_KEY, IMPORT_KEY, PROOF_KEY } from './session-key.ts'
+import { parseRecovery, type Recovery } from './recover.ts'
+import { CREDS_FILE, CREDS_KEY, IMPORT_KEY, PROOF_KEY, RECOVERY_KEY } from './session-key.ts'
 import { openLog } from './log-open.ts'
 import type { CompactionLimits, CompactionOutcome, SessionLog } from './session-log.ts'
 import { importStockFiles, moveSourcesAside } from './take-over.ts'
@@ -48,6 +49,8 @@ export interface Session {
   /** Of the last durable record; grows with each one, not always by one. */
   readonly revision: number
   readonly origin: SessionOrigin
+  /** The last recovery, where the session has been through one: see recover.ts. */
+  readonly recovery: Recovery | undefined
   /** Resolves when a read or write failed: nothing is acknowledged after it, so the owner must end the socket. */
   readonly failed: Promise<SessionError>
   /** The whole session as one log file, and its revision: put in place as session.log it opens as this state. */
@@ -112,6 +115,8 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     if (ack !== undefined) parts.ack = ack
     if (!(await holds(fs, join(dir, CREDS_FILE), credsBytes))) parts.creds.update(credsBytes)
     await parts.creds.settled()
+    const noted = await log.read(RECOVERY_KEY)
+    const recovery = noted === undefined ? undefined : parseRecovery(noted)
     const { fileBytes, liveBytes, keys: entries } = log.sizes
     tell('session.opened', {
       origin,
@@ -121,7 +126,7 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
       entries,
       droppedBytes: log.tornBytes,
     })
-    return buildSession({ log, creds, credsBytes, credsFile: parts.creds, ack: parts.ack, origin, nowMs })
+    return buildSession({ log, creds, credsBytes, credsFile: parts.creds, ack: parts.ack, origin, recovery, nowMs })
   } catch (error) {
     await log.close()
     await parts.creds?.settled()
@@ -227,10 +232,11 @@ interface SessionParts {
   readonly credsFile: CredsFile
   readonly ack: AckMark | undefined
   readonly origin: SessionOrigin
+  readonly recovery: Recovery | undefined
   readonly nowMs: () => number
 }
 
-function buildSession({ log, creds, credsBytes, credsFile, ack, origin, nowMs }: SessionParts): Session {
+function buildSession({ log, creds, credsBytes, credsFile, ack, origin, recovery, nowMs }: SessionParts): Session {
   let lastCreds = credsBytes
   let closing: Promise<void> | undefined
 
@@ -244,6 +250,7 @@ function buildSession({ log, creds, credsBytes, credsFile, ack, origin, nowMs }:
   return {
     authState: { creds, keys: createKeyStore(log) },
     origin,
+    recovery,
     failed: log.failed,
     get revision() {
       return log.revision
