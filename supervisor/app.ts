@@ -6,6 +6,7 @@ import { messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
 import { findSessions } from './accounts/discover.ts'
+import { schedulePrunes } from './accounts/prune-sessions.ts'
 import { Registry } from './accounts/registry.ts'
 import { retireSession } from './accounts/retire-session.ts'
 import { AccountStore, type AccountRecord } from './accounts/store.ts'
@@ -86,6 +87,7 @@ export class App {
   #lock: SessionLock | undefined
   #qr: QrRenderer | undefined
   #unwatch: (() => void) | undefined
+  #endPrunes: (() => void) | undefined
   #stopped: Promise<string[]> | undefined
 
   constructor(options: AppOptions) {
@@ -157,6 +159,8 @@ export class App {
     const port = typeof address === 'object' && address !== null ? address.port : config.port
     log.info({ event: 'http.listening', host: config.host, port }, 'HTTP')
     this.#boot(fleet, records)
+    const { sessionsPath, setAsideDays: keepDays } = config
+    this.#endPrunes = schedulePrunes({ sessionsPath, keepDays, clock, log })
     this.#status = 'running'
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     return { url: `http://${host}:${port}`, loginCode: auth.issueLoginCode(), tokenMadeAt: token.madeAt }
@@ -180,6 +184,7 @@ export class App {
     const { log } = this.#options
     this.#status = 'stopping'
     this.#unwatch?.()
+    this.#endPrunes?.()
     this.#storage?.stop()
     const closed = this.#http?.close().catch((error: unknown) => {
       log.warn({ event: 'http.close_failed', cause: messageOf(error) }, 'HTTP')

@@ -29,6 +29,8 @@ export interface Config {
   /** Sockets that the whole fleet opens in a second: while all is well, and at the least. */
   readonly connectRateMax: number
   readonly connectRateMin: number
+  /** How long a session that was set aside is kept; 0 is for ever. */
+  readonly setAsideDays: number
   readonly logLevel: LogLevel
   readonly waSocketUrl: string | null
   readonly waNoiseRootKey: string | null
@@ -59,6 +61,7 @@ const SETTINGS = [
   'SHUTDOWN_TIMEOUT_MS',
   'CONNECT_RATE_MAX',
   'CONNECT_RATE_MIN',
+  'SET_ASIDE_DAYS',
   'LOG_LEVEL',
   'WA_SOCKET_URL',
   'WA_NOISE_ROOT_KEY',
@@ -75,6 +78,8 @@ const DAY_MS = 86_400_000
 /** Connects a second: slower than one in ten seconds brings no fleet back; faster than this no machine can log in. */
 const RATE_LEAST = 0.1
 const RATE_MOST = 100
+/** Ten years: whoever wants more says 0, for ever. */
+const MOST_SET_ASIDE_DAYS = 3650
 /** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
 export const MIN_TOKEN_LENGTH = 16
 
@@ -173,6 +178,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     shutdownTimeoutMs: integer('SHUTDOWN_TIMEOUT_MS', 10_000, 100, DAY_MS),
     connectRateMax,
     connectRateMin,
+    setAsideDays: integer('SET_ASIDE_DAYS', 90, 0, MOST_SET_ASIDE_DAYS),
     logLevel: logLevel ?? 'info',
     waSocketUrl: socketUrl(get('WA_SOCKET_URL'), errors),
     waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),

@@ -8,6 +8,7 @@ export function endOf(error: unknown): [number, Reason] {
     case 'session_damaged':
     case 'session_version':
     case 'session_conflict':
+    case 'recovery_refused':
       return [EXIT.sessionDamaged.code, 'session_damaged']
     case 'session_locked':
       return [EXIT.sessionLocked.code, 'session_locked']

@@ -9,6 +9,7 @@ import { errnoOf } from '../errors.ts'
  * | session_conflict | two different sessions lie in one directory; nothing was touched | move one of them away |
  * | session_locked | another process holds the directory | stop it, or wait |
  * | session_version | the log was written by a newer program | run that program, or export with it |
+ * | recovery_refused | a damaged session can't be recovered in the way that was asked for; nothing was changed | the other way, a backup, or link again |
  * | session_not_found | there is no session of that name | check the name and the path |
  * | session_closed | called after close() | a programming error |
  * | storage_full | ENOSPC, EDQUOT or EFBIG: nothing more is acknowledged | make room, then start again |
@@ -20,6 +21,7 @@ export type SessionErrorCode =
   | 'session_conflict'
   | 'session_locked'
   | 'session_version'
+  | 'recovery_refused'
   | 'session_not_found'
   | 'session_closed'
   | 'storage_full'

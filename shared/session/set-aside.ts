@@ -11,10 +11,9 @@ import { isAbsent, SessionError, storageError } from './session-error.ts'
 import { nodeFs, type DirectoryEntry, type SessionFs } from './session-fs.ts'
 import { LOCK_NAME } from './session-lock.ts'
 import { freeName, timestamp } from './names.ts'
+import { isSetAsideReason } from './set-aside-name.ts'
 
 export const SET_ASIDE_DIR = '.set-aside'
-/** It becomes part of a directory's name. */
-const REASON = /^[a-z][a-z0-9_]{0,39}$/
 
 export interface SetAsideOptions {
   readonly sessionsPath: string
@@ -32,17 +31,16 @@ export interface SetAsideOptions {
  */
 export async function setAside(options: SetAsideOptions): Promise<string | undefined> {
   const { sessionsPath, accountId, reason, nowMs, fs = nodeFs } = options
-  if (!isAccountId(accountId) || !REASON.test(reason)) {
+  if (!isAccountId(accountId) || !isSetAsideReason(reason)) {
     throw new SessionError('destination_refused', `"${accountId}" and "${reason}" can't become a directory's name.`)
   }
   const source = join(sessionsPath, accountId)
   const aside = join(sessionsPath, SET_ASIDE_DIR)
   try {
-    const present = await list(fs, source)
+    const present = await listIfThere(fs, source)
     if (present.every(({ name }) => name === LOCK_NAME)) return undefined
     await fs.makeDir(aside)
-    const taken = new Set((await list(fs, aside)).map(({ name }) => name))
-    const target = join(aside, freeName(`${accountId}-${timestamp(nowMs)}-${reason}`, taken))
+    const target = join(aside, await freeNameAside(fs, aside, accountId, reason, nowMs))
     await fs.rename(source, target)
     // The new name first: where a rename is not atomic on the disk, a session with two names is better than none.
     await fs.syncDir(aside)
@@ -53,7 +51,20 @@ export async function setAside(options: SetAsideOptions): Promise<string | undef
   }
 }
 
-async function list(fs: SessionFs, path: string): Promise<DirectoryEntry[]> {
+/** A name in .set-aside that nothing has yet. */
+export async function freeNameAside(
+  fs: SessionFs,
+  aside: string,
+  accountId: string,
+  reason: string,
+  nowMs: number,
+): Promise<string> {
+  const taken = new Set((await listIfThere(fs, aside)).map(({ name }) => name))
+  return freeName(`${accountId}-${timestamp(nowMs)}-${reason}`, taken)
+}
+
+/** The entries of a directory; none where it is not there. */
+export async function listIfThere(fs: SessionFs, path: string): Promise<DirectoryEntry[]> {
   try {
     return await fs.readDir(path)
   } catch (error) {

@@ -4,10 +4,8 @@ import { AppError, errnoOf, messageOf } from '../../shared/errors.ts'
 import { lockSession } from '../../shared/session/session-lock.ts'
 import { SessionError } from '../../shared/session/session-error.ts'
 import { SET_ASIDE_DIR, setAside } from '../../shared/session/set-aside.ts'
+import { parseSetAsideName, PURGING } from '../../shared/session/set-aside-name.ts'
 import type { AccountRecord } from './store.ts'
-
-/** The reason under which a session is set aside only to be destroyed: found again after a crash. */
-const PURGING = 'purging'
 
 /** The account's own worker has ended; whoever else holds the directory is another program. */
 const LOCK_WAIT_MS = 2000
@@ -44,7 +42,10 @@ async function destroy(sessionsPath: string, accountId: string): Promise<void> {
     if (errnoOf(error) === 'ENOENT') return []
     throw error
   })
-  const mine = names.filter((name) => name.startsWith(`${accountId}-`) && name.includes(`-${PURGING}`))
+  const mine = names.filter((name) => {
+    const parsed = parseSetAsideName(name)
+    return parsed?.accountId === accountId && parsed.reason === PURGING
+  })
   for (const name of mine) await rm(join(aside, name), { recursive: true, force: true })
 }
 

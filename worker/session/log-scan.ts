@@ -53,6 +53,47 @@ const WINDOW_BYTES = 256 * 1024
 
 /** Reads `file`. `name` is what errors call it. Rejects with session_damaged or session_version, or the read's own error. */
 export async function scanLog(file: SessionFile, name: string): Promise<LogContents> {
+  const { contents, window, sizeBytes, misplaced } = await scanRecords(file, name)
+  const { header, endBytes: offset, sequence } = contents
+  if (misplaced !== undefined) {
+    const reason = `at byte ${offset} stands record ${misplaced}, expected ${sequence + 1}: records are missing, doubled or moved`
+    throw damagedError(name, reason, { offset, sequence: sequence + 1, found: misplaced })
+  }
+  // One header is proof enough: the writer begins a record only when everything before it is durable, so the bad bytes
+  // were acknowledged once.
+  for await (const later of laterRecords(window, header.salt, offset + 1, sizeBytes)) {
+    const reason = `record ${sequence + 1} at byte ${offset} is damaged, and record ${later.sequence} follows at byte ${later.offset}`
+    throw damagedError(name, reason, { offset, sequence: sequence + 1, followedBy: later.offset })
+  }
+  if (sequence < header.floorSequence) {
+    const reason = `it ends at byte ${offset} with record ${sequence}; it had ${header.floorSequence} when it was put in place`
+    throw damagedError(name, reason, { offset, sequence, floor: header.floorSequence })
+  }
+  return contents
+}
+
+/**
+ * All whole records up to the first that is not, however much follows it: for a recovery, which the operator asked for.
+ * `lastSequence` is the highest sequence that any record header in the file names. Rejects where even the header of the
+ * file is damaged: without its salt no record can be told from noise.
+ */
+export async function scanReadablePart(
+  file: SessionFile,
+  name: string,
+): Promise<{ readonly contents: LogContents; readonly lastSequence: number }> {
+  const { contents, window, sizeBytes, misplaced } = await scanRecords(file, name)
+  let lastSequence = Math.max(contents.sequence, misplaced ?? 0)
+  for await (const later of laterRecords(window, contents.header.salt, contents.endBytes + 1, sizeBytes)) {
+    lastSequence = Math.max(lastSequence, later.sequence)
+  }
+  return { contents, lastSequence }
+}
+
+/** The records from the first one on, as far as each is whole and follows the one before it. */
+async function scanRecords(
+  file: SessionFile,
+  name: string,
+): Promise<{ contents: LogContents; window: Window; sizeBytes: number; misplaced: number | undefined }> {
   const sizeBytes = await file.size()
   const window = openWindow(file)
   const header = readHeader(await window(0, HEADER_BYTES), name)
@@ -63,12 +104,13 @@ export async function scanLog(file: SessionFile, name: string): Promise<LogConte
   let liveBytes = 0
   let records = 0
   let lastRecord = { offset: HEADER_BYTES, length: 0 }
+  let misplaced: number | undefined
 
   while (offset < sizeBytes) {
     const head = decodeRecordHeader(salt, await window(offset, RECORD_HEADER_BYTES))
     if (head !== undefined && head.sequence !== sequence + 1) {
-      const reason = `at byte ${offset} stands record ${head.sequence}, expected ${sequence + 1}: records are missing, doubled or moved`
-      throw damagedError(name, reason, { offset, sequence: sequence + 1, found: head.sequence })
+      misplaced = head.sequence
+      break
     }
     const bodyOffset = offset + RECORD_HEADER_BYTES
     const complete = head !== undefined && bodyOffset + head.bodyLength <= sizeBytes
@@ -93,21 +135,9 @@ export async function scanLog(file: SessionFile, name: string): Promise<LogConte
     records += 1
   }
 
-  if (offset < sizeBytes) await refuseLaterRecord(window, salt, name, offset, sizeBytes, sequence + 1)
-  if (sequence < header.floorSequence) {
-    const reason = `it ends at byte ${offset} with record ${sequence}; it had ${header.floorSequence} when it was put in place`
-    throw damagedError(name, reason, { offset, sequence, floor: header.floorSequence })
-  }
-  return {
-    header,
-    index,
-    sequence,
-    endBytes: offset,
-    tornBytes: sizeBytes - offset,
-    liveBytes,
-    records,
-    lastRecord,
-  }
+  const tornBytes = sizeBytes - offset
+  const contents = { header, index, sequence, endBytes: offset, tornBytes, liveBytes, records, lastRecord }
+  return { contents, window, sizeBytes, misplaced }
 }
 
 /** Throws session_damaged when the log ends below the acknowledgement mark: see ack-mark.ts. */
@@ -140,30 +170,23 @@ function readHeader(bytes: Buffer, name: string): LogHeader {
   }
 }
 
-/**
- * Looks behind a bad record for the header of any other. One header is proof enough: the writer begins a record only
- * when everything before it is durable, so the bad bytes were acknowledged once.
- */
-async function refuseLaterRecord(
+/** The headers of records of this log, wherever they stand from byte `from` on; their bodies are not looked at. */
+async function* laterRecords(
   window: Window,
   salt: number,
-  name: string,
-  badOffset: number,
+  from: number,
   sizeBytes: number,
-  expected: number,
-): Promise<void> {
-  let from = badOffset + 1
-  while (from + RECORD_HEADER_BYTES <= sizeBytes) {
-    const bytes = await window(from, Math.min(WINDOW_BYTES, sizeBytes - from))
+): AsyncGenerator<{ sequence: number; offset: number }> {
+  let start = from
+  while (start + RECORD_HEADER_BYTES <= sizeBytes) {
+    const bytes = await window(start, Math.min(WINDOW_BYTES, sizeBytes - start))
     if (bytes.length < RECORD_HEADER_BYTES) return
     for (let at = bytes.indexOf(RECORD_MAGIC); at !== -1; at = bytes.indexOf(RECORD_MAGIC, at + 1)) {
       const head = decodeRecordHeader(salt, bytes, at)
-      if (head === undefined) continue
-      const reason = `record ${expected} at byte ${badOffset} is damaged, and record ${head.sequence} follows at byte ${from + at}`
-      throw damagedError(name, reason, { offset: badOffset, sequence: expected, followedBy: from + at })
+      if (head !== undefined) yield { sequence: head.sequence, offset: start + at }
     }
     // A header across the border of two windows is seen by the second.
-    from += bytes.length - RECORD_HEADER_BYTES + 1
+    start += bytes.length - RECORD_HEADER_BYTES + 1
   }
 }
 

@@ -119,6 +119,7 @@ function exitCodeOf(error: SessionError): number {
     case 'session_damaged':
     case 'session_conflict':
     case 'session_version':
+    case 'recovery_refused':
       return EXIT.sessionDamaged.code
     case 'session_locked':
       return EXIT.sessionLocked.code

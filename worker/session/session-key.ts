@@ -35,6 +35,8 @@ export const IMPORT_KEY = '@import'
 export const PROOF_KEY = '@proof'
 /** The type of the inbox's entries (core/inbox.ts); their ids are the messages' numbers. */
 export const INBOX_TYPE = '@inbox'
+/** What the last recovery kept and lost: see recover.ts. */
+export const RECOVERY_KEY = '@recovery'
 
 export const CREDS_FILE = 'creds.json'
 

@@ -30,7 +30,8 @@ import { damagedError, SessionError, storageError } from '../../shared/session/s
 import { nodeFs, type SessionFs } from '../../shared/session/session-fs.ts'
 import type { InboxRecord } from '../core/inbox.ts'
 import { readInbox } from './inbox-store.ts'
-import { CREDS_FILE, CREDS_KEY, IMPORT_KEY, PROOF_KEY } from './session-key.ts'
+import { parseRecovery, type Recovery } from './recover.ts'
+import { CREDS_FILE, CREDS_KEY, IMPORT_KEY, PROOF_KEY, RECOVERY_KEY } from './session-key.ts'
 import { openLog } from './log-open.ts'
 import type { CompactionLimits, CompactionOutcome, SessionLog } from './session-log.ts'
 import { importStockFiles, moveSourcesAside } from './take-over.ts'
@@ -52,6 +53,8 @@ export interface Session {
   readonly origin: SessionOrigin
   /** The inbox as it was when the session was opened; what is added comes through the auth state's keys. */
   readonly inbox: readonly InboxRecord[]
+  /** The last recovery, where the session has been through one: see recover.ts. */
+  readonly recovery: Recovery | undefined
   /** Resolves when a read or write failed: nothing is acknowledged after it, so the owner must end the socket. */
   readonly failed: Promise<SessionError>
   /** The whole session as one log file, and its revision: put in place as session.log it opens as this state. */
@@ -116,6 +119,8 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     if (ack !== undefined) parts.ack = ack
     if (!(await holds(fs, join(dir, CREDS_FILE), credsBytes))) parts.creds.update(credsBytes)
     await parts.creds.settled()
+    const noted = await log.read(RECOVERY_KEY)
+    const recovery = noted === undefined ? undefined : parseRecovery(noted)
     const { fileBytes, liveBytes, keys: entries } = log.sizes
     tell('session.opened', {
       origin,
@@ -126,7 +131,8 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
       droppedBytes: log.tornBytes,
     })
     const inbox = await readInbox(log)
-    return buildSession({ log, creds, credsBytes, credsFile: parts.creds, ack: parts.ack, origin, inbox, nowMs })
+    const made = { credsFile: parts.creds, ack: parts.ack }
+    return buildSession({ ...made, log, creds, credsBytes, origin, inbox, recovery, nowMs })
   } catch (error) {
     await log.close()
     await parts.creds?.settled()
@@ -233,10 +239,12 @@ interface SessionParts {
   readonly ack: AckMark | undefined
   readonly origin: SessionOrigin
   readonly inbox: readonly InboxRecord[]
+  readonly recovery: Recovery | undefined
   readonly nowMs: () => number
 }
 
-function buildSession({ log, creds, credsBytes, credsFile, ack, origin, inbox, nowMs }: SessionParts): Session {
+function buildSession(parts: SessionParts): Session {
+  const { log, creds, credsBytes, credsFile, ack, origin, inbox, recovery, nowMs } = parts
   let lastCreds = credsBytes
   let closing: Promise<void> | undefined
 
@@ -251,6 +259,7 @@ function buildSession({ log, creds, credsBytes, credsFile, ack, origin, inbox, n
     authState: { creds, keys: createKeyStore(log) },
     origin,
     inbox,
+    recovery,
     failed: log.failed,
     get revision() {
       return log.revision

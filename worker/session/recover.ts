@@ -1,0 +1,278 @@
+/**
+ * A damaged session is made usable again, at the operator's word alone: see also session.ts, which refuses it.
+ *
+ * | from | what becomes the session | what is lost |
+ * |---|---|---|
+ * | readable | all whole records of session.log before the damage | everything after it |
+ * | previous | session.log.prev: the whole log before the last compaction | everything since then |
+ *
+ * - Both are states that the session once had, up to the last byte of them acknowledged at the time. Records after a
+ *   damaged one are left out, though their checksums are right: a batch is one transaction of Baileys over several keys,
+ *   and with one missing the rest would be a state that never existed, in which a deleted key is back or a ratchet does
+ *   not fit its peer's. An older state that existed heals by itself; nobody knows what a made-up one does. For the same
+ *   reason a log that is damaged within what compaction or take-over wrote at once has no readable part.
+ * - The directory is set aside whole before anything changes: what was left out is not gone.
+ * - The new log is written beside the old one, synced, read again, and takes its name by one rename: before it the
+ *   session is damaged as it was, after it recovered; a crash leaves one of the two, and asking again is always safe.
+ * - Its revisions go on above all that were ever acknowledged, so that session.ack stays true and a backup sees it as newer.
+ * - afterRollback() is applied, and a note of what was done is an entry of the new log: it can't be there without it.
+ */
+import { join } from 'node:path'
+import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import type { AuthenticationCreds } from '@whiskeysockets/baileys'
+import { isAbsent, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
+import { nodeFs, readFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
+import { readAck } from './ack-mark.ts'
+import { afterRollback } from './after-rollback.ts'
+import { copyAside } from './copy-aside.ts'
+import { crc32 } from './crc32.ts'
+import { parseCreds, sameIdentity, serializeCreds } from './creds.ts'
+import { LOG_NAME, PREVIOUS_LOG_NAME, publishLog, removeTemporaryLog, writeTemporaryLog } from './log-file.ts'
+import type { LogEntry } from './log-record.ts'
+import { scanLog, scanReadablePart, type LogContents } from './log-scan.ts'
+import { CREDS_FILE, CREDS_KEY, RECOVERY_KEY } from './session-key.ts'
+import { readStoredSession } from './stored-session.ts'
+
+/** What was done, as it is kept in the log and told to the operator. */
+export const Recovery = Type.Object({
+  from: Type.Union([Type.Literal('readable'), Type.Literal('previous')]),
+  /** Epoch ms. */
+  atMs: Type.Number(),
+  recordsKept: Type.Integer(),
+  /** Records that are known to have been written after the ones that were kept. */
+  recordsLost: Type.Integer(),
+  /** Bytes of the damaged session.log that were not used: from 'previous' that is all of it. */
+  bytesLeftOut: Type.Integer(),
+  /** The last revision of the state that was gone back to. */
+  revision: Type.Integer(),
+})
+export type Recovery = Static<typeof Recovery>
+
+export interface RecoverOptions {
+  readonly sessionsPath: string
+  readonly accountId: string
+  readonly from: Recovery['from']
+  readonly nowMs: number
+  readonly fs?: SessionFs
+}
+
+/** A source of the new log: an open file, and what of it is kept. */
+interface Source {
+  readonly file: SessionFile
+  readonly path: string
+  readonly contents: LogContents
+}
+
+/**
+ * Recovers the session of an account; the caller holds the directory's lock, and nobody has the session open. Resolves
+ * with undefined where it is whole: nothing was done then. Rejects with recovery_refused (and the reason), session_version
+ * or storage_*; the session is then damaged as it was.
+ */
+export async function recoverSession(
+  options: RecoverOptions,
+): Promise<{ readonly recovery: Recovery; readonly asidePath: string } | undefined> {
+  const { sessionsPath, accountId, from, nowMs, fs = nodeFs } = options
+  const dir = join(sessionsPath, accountId)
+  if (await isWhole(dir, fs)) return undefined
+  const logPath = join(dir, LOG_NAME)
+  const damaged = await measure(fs, logPath)
+  const acknowledged = (await readAck(fs, dir)) ?? 0
+  const source = from === 'readable' ? await openReadable(fs, logPath) : await openPrevious(fs, dir)
+  try {
+    const { contents } = source
+    const lastSequence = Math.max(acknowledged, damaged.lastSequence, contents.sequence)
+    const creds = await checkedCreds(fs, dir, source, from)
+    const recovery: Recovery = {
+      from,
+      atMs: nowMs,
+      recordsKept: contents.records,
+      recordsLost: lastSequence - contents.sequence,
+      bytesLeftOut: from === 'readable' ? contents.tornBytes : damaged.sizeBytes,
+      revision: contents.sequence,
+    }
+    const asidePath = await copyAside({ sessionsPath, accountId, reason: 'damaged', nowMs, fs })
+    await replaceLog(fs, dir, { entries: entriesOf(source, creds, recovery), firstSequence: lastSequence + 1 })
+    return { recovery, asidePath }
+  } catch (error) {
+    throw storageError(error, 'recover', dir)
+  } finally {
+    await source.file.close()
+  }
+}
+
+/** The note of the last recovery, from the log's own entry; undefined for one that this version does not know. */
+export function parseRecovery(bytes: Buffer): Recovery | undefined {
+  try {
+    const parsed: unknown = JSON.parse(bytes.toString('utf8'))
+    return Value.Check(Recovery, parsed) ? parsed : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function isWhole(dir: string, fs: SessionFs): Promise<boolean> {
+  try {
+    const stored = await readStoredSession(dir, fs)
+    try {
+      for await (const { key, value } of stored.entries()) if (key === CREDS_KEY) parseCreds(value, LOG_NAME)
+    } finally {
+      await stored.close()
+    }
+    return true
+  } catch (error) {
+    const code = error instanceof SessionError ? error.code : undefined
+    if (code === 'session_damaged' || code === 'session_not_found') return false
+    throw error
+  }
+}
+
+/** What can be said of the damaged log; nothing of it has to be readable. */
+async function measure(fs: SessionFs, path: string): Promise<{ sizeBytes: number; lastSequence: number }> {
+  let file: SessionFile
+  try {
+    file = await fs.open(path, 'r')
+  } catch (error) {
+    if (isAbsent(error)) return { sizeBytes: 0, lastSequence: 0 }
+    throw openError(error, path)
+  }
+  try {
+    const sizeBytes = await file.size()
+    const lastSequence = await scanReadablePart(file, path).then(
+      (part) => part.lastSequence,
+      (error: unknown) => {
+        if (error instanceof SessionError && error.code === 'session_damaged') return 0
+        throw storageError(error, 'read', path)
+      },
+    )
+    return { sizeBytes, lastSequence }
+  } finally {
+    await file.close()
+  }
+}
+
+async function openReadable(fs: SessionFs, path: string): Promise<Source> {
+  return openSource(fs, path, async (file) => {
+    const { contents } = await scanReadablePart(file, path)
+    if (contents.sequence >= contents.header.floorSequence) return contents
+    throw refused(
+      `${path} is damaged at byte ${contents.endBytes}, within what was written at once when it was put in place: ` +
+        'what stands before it was never a whole session.',
+      'readable',
+    )
+  })
+}
+
+async function openPrevious(fs: SessionFs, dir: string): Promise<Source> {
+  const path = join(dir, PREVIOUS_LOG_NAME)
+  return openSource(fs, path, (file) => scanLog(file, path))
+}
+
+async function openSource(
+  fs: SessionFs,
+  path: string,
+  scan: (file: SessionFile) => Promise<LogContents>,
+): Promise<Source> {
+  const from = path.endsWith(PREVIOUS_LOG_NAME) ? 'previous' : 'readable'
+  const file = await fs.open(path, 'r').catch((error: unknown) => {
+    throw isAbsent(error) ? refused(`There is no ${path}.`, from) : openError(error, path)
+  })
+  try {
+    return { file, path, contents: await scan(file) }
+  } catch (error) {
+    await file.close()
+    if (error instanceof SessionError && error.code === 'session_damaged') {
+      throw refused(`${path} can't be used: ${String(error.details['reason'])}.`, from)
+    }
+    throw storageError(error, 'read', path)
+  }
+}
+
+/** The creds of the state to go back to, ready to be used again. */
+async function checkedCreds(
+  fs: SessionFs,
+  dir: string,
+  source: Source,
+  from: Recovery['from'],
+): Promise<AuthenticationCreds> {
+  let creds: AuthenticationCreds
+  try {
+    creds = parseCreds(await readValue(source, CREDS_KEY), source.path)
+  } catch (error) {
+    if (error instanceof SessionError && error.code === 'session_damaged') {
+      throw refused(`What can be read of ${source.path} holds no usable creds.`, from)
+    }
+    throw error
+  }
+  if (creds.me === undefined || creds.account === undefined) {
+    throw refused(`What can be read of ${source.path} ends before a phone was linked.`, from)
+  }
+  const copy = await readCopy(fs, dir)
+  if (copy !== undefined && !sameIdentity(creds, copy)) {
+    throw refused(`${source.path} and creds.json beside it are two identities.`, from)
+  }
+  return afterRollback(creds, copy)
+}
+
+/** creds.json is replaced whole after each change: where it is whole, it may be newer than what is left of the log. */
+async function readCopy(fs: SessionFs, dir: string): Promise<AuthenticationCreds | undefined> {
+  try {
+    return parseCreds(await fs.readFile(join(dir, CREDS_FILE)), CREDS_FILE)
+  } catch {
+    return undefined
+  }
+}
+
+async function readValue({ file, path, contents }: Source, key: string): Promise<Buffer> {
+  const location = contents.index.get(key)
+  if (location === undefined) throw refused(`${path} holds no ${key}.`, 'readable')
+  const value = await readFully(file, location.offset, location.length)
+  if (value.length === location.length && crc32(value) === location.crc) return value
+  throw new SessionError('storage_failed', `${path} changed while it was read: look at the disk.`, { file: path })
+}
+
+async function* entriesOf(source: Source, creds: AuthenticationCreds, recovery: Recovery): AsyncGenerator<LogEntry> {
+  yield { key: CREDS_KEY, value: serializeCreds(creds) }
+  yield { key: RECOVERY_KEY, value: Buffer.from(JSON.stringify(recovery)) }
+  const inOrder = [...source.contents.index].sort(([, a], [, b]) => a.offset - b.offset)
+  for (const [key] of inOrder) {
+    if (key !== CREDS_KEY && key !== RECOVERY_KEY) yield { key, value: await readValue(source, key) }
+  }
+}
+
+/** Whole or not at all: read again from the file, and only then put in place. */
+async function replaceLog(
+  fs: SessionFs,
+  dir: string,
+  log: { entries: AsyncIterable<LogEntry>; firstSequence: number },
+): Promise<void> {
+  try {
+    const { file, contents } = await writeTemporaryLog(fs, dir, log)
+    try {
+      const again = await scanLog(file, LOG_NAME)
+      if (again.tornBytes > 0 || again.sequence !== contents.sequence || again.index.size !== contents.index.size) {
+        throw new SessionError('storage_failed', `The new log in ${dir} reads otherwise than it was written.`, { dir })
+      }
+      parseCreds(await readValue({ file, path: LOG_NAME, contents: again }, CREDS_KEY), LOG_NAME)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    await removeTemporaryLog(fs, dir).catch(() => undefined)
+    throw error
+  }
+  await publishLog(fs, dir)
+}
+
+const OTHER_WAY = {
+  readable: 'Try the previous generation (previous), put back a set-aside session',
+  previous: 'Try the readable part (readable), put back a set-aside session',
+} as const
+
+function refused(why: string, from: Recovery['from']): SessionError {
+  return new SessionError(
+    'recovery_refused',
+    `${why} Nothing was changed. ${OTHER_WAY[from]}, or remove the account and link it again.`,
+    { from },
+  )
+}
