@@ -5,7 +5,7 @@ import { seededRandom, type Random } from './random.ts'
 /** Phones that are unlinked on purpose: one account of this many. */
 const UNLINKED_ONE_IN = 10
 /** From one blow at the whole fleet to the next: it shall be up in between, else nothing but the first is tried. */
-const FLEET_GAP_MS = 22_000
+const FLEET_GAP_MS = 20_000
 const FIRST_FLEET_MS = 8_000
 /** The last blow at the whole fleet leaves it this long before the calm begins. */
 const FLEET_LAST_MS = 5_000
@@ -50,7 +50,7 @@ function planFleet(random: Random, endMs: number): Action[] {
   const first = random.shuffle(FLEET_KINDS.slice(0, FIRST_FLEET_KINDS))
   const deck = new Deck(random, FLEET_KINDS, first)
   const actions: Action[] = []
-  for (let atMs = FIRST_FLEET_MS; atMs <= endMs - FLEET_LAST_MS; atMs += FLEET_GAP_MS * (0.8 + 0.4 * random.next())) {
+  for (let atMs = FIRST_FLEET_MS; atMs <= endMs - FLEET_LAST_MS; atMs += FLEET_GAP_MS * (0.85 + 0.3 * random.next())) {
     const kind = deck.draw((kind) => fits(kind, atMs, endMs))
     actions.push({ ...make(kind, atMs, '', random), phone: null })
   }
