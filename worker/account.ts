@@ -4,10 +4,11 @@ import type { Clock, Timer } from '../shared/clock.ts'
 import { LATE, withDeadline } from '../shared/deadline.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
-import type { FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
+import type { Activity, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import { isSamePhone, phoneOfJid } from '../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../shared/states.ts'
+import { ActivityRecord } from './activity.ts'
 import { reportOf } from './core/connection-report.ts'
 import { stepConnection } from './core/connection.ts'
 import {
@@ -21,6 +22,7 @@ import { Inbox } from './core/inbox.ts'
 import { MessageStream } from './message-stream.ts'
 import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
+import { nodeFs, type SessionFs } from '../shared/session/session-fs.ts'
 import { openSession, type Session } from './session/session.ts'
 import { setAside } from '../shared/session/set-aside.ts'
 import { createBaileysLog } from './socket/baileys-log.ts'
@@ -36,6 +38,8 @@ export interface AccountOptions {
   clock: Clock
   log: Log
   random: () => number
+  /** Another file system than the host's: a disk that fails, in tests. */
+  fs?: SessionFs
   /** To the supervisor; resolves when it is handed over, never rejects. */
   send: (message: FromWorker) => Promise<void>
   /** Ends the process. */
@@ -46,6 +50,8 @@ export interface AccountOptions {
 const LOCK_WAIT_MS = 10_000
 /** Reading the largest session takes a fraction of a second; a disk that takes this long hangs. */
 const OPEN_SESSION_DEADLINE_MS = 60_000
+/** Between two sockets; the queue holds a few records, and a sync takes some milliseconds. */
+const FLUSH_DEADLINE_MS = 30_000
 /** For a process that ends by its own fault: what is not on the disk by then was never acknowledged. */
 const CLOSE_DEADLINE_MS = 8000
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
@@ -58,6 +64,7 @@ export class Account {
   #lock: SessionLock | undefined
   #session: Session | undefined
   #messages: MessageStream | undefined
+  readonly #activity: ActivityRecord
   #socket: OpenSocket | undefined
   #timer: Timer | undefined
   #lastFrameMs = 0
@@ -71,6 +78,11 @@ export class Account {
   constructor(options: AccountOptions) {
     this.#options = options
     this.#dir = join(options.start.sessionsPath, options.start.accountId)
+    this.#activity = new ActivityRecord(options.clock)
+  }
+
+  get activity(): Activity {
+    return this.#activity.times
   }
 
   /** Takes the session directory, opens the session, and begins to connect. Ends the process if it can't. */
@@ -134,9 +146,10 @@ export class Account {
   }
 
   async #openSession(): Promise<void> {
-    const { log, clock, send } = this.#options
+    const { log, clock, send, fs = nodeFs } = this.#options
     const session = await openSession({
       dir: this.#dir,
+      fs,
       log: (event, fields) => log.info({ event, ...fields }, 'Session'),
     })
     this.#session = session
@@ -146,7 +159,8 @@ export class Account {
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
     await session.proveWritable()
     const inbox = new Inbox(randomBytes(8).toString('hex'), session.inbox)
-    this.#messages = new MessageStream({ inbox, nowMs: () => clock.nowMs(), send })
+    const onMessage = (): void => this.#activity.saw('lastMessageInAtMs')
+    this.#messages = new MessageStream({ inbox, nowMs: () => clock.nowMs(), onMessage, send })
     this.#messages.pump()
   }
 
@@ -208,6 +222,8 @@ export class Account {
       const event = {
         type: 'timer',
         lastFrameMs: this.#lastFrameMs,
+        unheardSinceMs: this.#activity.hearing.unheardSinceMs,
+        lastHeardMs: this.#activity.hearing.lastHeardMs,
         linked: this.#isLinked(),
         random: random(),
       } as const
@@ -258,7 +274,10 @@ export class Account {
     const entry = this.#messages
     if (session === undefined || entry === undefined || this.#ending) return
     // What the last socket left in the queue (the creds of a pairing, say) is durable before the next one logs in.
-    await session.flush()
+    // One whose disk hangs is of no use: the next process finds out whether the disk takes writes.
+    if ((await withDeadline(session.flush(), FLUSH_DEADLINE_MS, clock)) === LATE) {
+      throw new SessionError('storage_failed', `The disk did not take a write in ${FLUSH_DEADLINE_MS / 1000} s.`)
+    }
     this.#lastFrameMs = clock.monotonicMs()
     this.#socket = openSocket({
       auth: session.authState,
@@ -267,6 +286,7 @@ export class Account {
       log: createBaileysLog(log, clock),
       clock,
       entry,
+      activity: this.#activity,
       onEvent: (event) => this.#onSocketEvent(number, session, event),
     })
   }

@@ -103,7 +103,12 @@ setInterval(() => {
   const nowMs = systemClock.monotonicMs()
   const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
   lastBeatMs = nowMs
-  void send({ type: 'heartbeat', rssBytes: process.memoryUsage.rss(), loopDelayMs: Math.round(loopDelayMs) })
+  void send({
+    type: 'heartbeat',
+    rssBytes: process.memoryUsage.rss(),
+    loopDelayMs: Math.round(loopDelayMs),
+    activity: account.activity,
+  })
 }, start.heartbeatIntervalMs)
 
 await send({ type: 'ready' })

@@ -49,12 +49,25 @@ export interface Connection {
   restarts: number
   /** Sockets in a row that went silent. */
   staleInRow: number
+  /** Sockets that went deaf since a message was last heard. */
+  deafInRow: number
   /** When another program last took this session over; null when that is long ago. */
   replacedMs: number | null
   /** The operator wants a QR code. */
   pairing: boolean
   /** A phone has scanned since this process began, and the login that follows is not over. */
   justPaired: boolean
+}
+
+export interface TimerEvent {
+  type: 'timer'
+  lastFrameMs: number
+  /** Since when a message that came over this socket has led to nothing; null or absent when none is waited for. */
+  unheardSinceMs?: number | null
+  /** When this socket last told of messages; null or absent when it has not. */
+  lastHeardMs?: number | null
+  linked: boolean
+  random: number
 }
 
 export type ConnectionEvent =
@@ -71,7 +84,7 @@ export type ConnectionEvent =
   /** The operator wants this device unlinked. */
   | { type: 'log_out' }
   | { type: 'closed'; socket: number; cause: CloseCause; linked: boolean; random: number }
-  | { type: 'timer'; lastFrameMs: number; linked: boolean; random: number }
+  | TimerEvent
 
 export type ConnectionEffect =
   | { type: 'request_permit' }
@@ -124,6 +137,7 @@ export const NEW_CONNECTION: Connection = {
   firstRefusalMs: null,
   restarts: 0,
   staleInRow: 0,
+  deafInRow: 0,
   replacedMs: null,
   pairing: false,
   justPaired: false,

@@ -9,6 +9,7 @@ import {
 import type { Clock } from '../../shared/clock.ts'
 import { withDeadline } from '../../shared/deadline.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
+import type { ActivityRecord } from '../activity.ts'
 import type { CloseCause } from '../core/disconnect-policy.ts'
 import type { BaileysLog } from './baileys-log.ts'
 import { inboxRepository, type Entry } from './inbox-repository.ts'
@@ -38,6 +39,7 @@ export interface SocketOptions {
   clock: Clock
   /** Messages of others are entered here, not told as events. */
   entry: Entry
+  activity: ActivityRecord
   onEvent: (event: SocketEvent) => void
 }
 
@@ -55,6 +57,8 @@ export interface OpenSocket {
 /** WhatsApp's first QR code lives a minute, the following ones 20 s (Baileys: qrTimeout). */
 const FIRST_QR_MS = 60_000
 const NEXT_QR_MS = 20_000
+/** Events that speak of the connection itself; all others carry something that somebody sent. */
+const CONNECTION_EVENTS = new Set(['connection.update', 'creds.update'])
 /** Baileys waits up to 30 s for the other side's close frame; ours to wait is what a healthy server needs. */
 const TEAR_DOWN_DEADLINE_MS = 1000
 /** For the unlinking to reach WhatsApp; Baileys ends the socket by itself after it. */
@@ -77,9 +81,15 @@ export function openSocket(options: SocketOptions): OpenSocket {
   }
 
   const stanzas = new Stanzas(() => options.auth.creds)
+  const { activity } = options
+  const hearing = activity.newSocket()
+  const tickets = new WeakMap<Uint8Array, number>()
   const socket = makeWASocket({
     auth: options.auth,
-    makeSignalRepository: inboxRepository(stanzas, options.entry),
+    makeSignalRepository: inboxRepository(stanzas, options.entry, (ciphertext, good) => {
+      const ticket = tickets.get(ciphertext)
+      if (ticket !== undefined) hearing.settled(ticket, good, clock.monotonicMs())
+    }),
     logger: options.log,
     browser: Browsers.ubuntu('Chrome'),
     ...(options.url === null ? {} : { waWebSocketUrl: options.url }),
@@ -106,8 +116,20 @@ export function openSocket(options: SocketOptions): OpenSocket {
     if (update.connection === 'open') emit({ type: 'open', phone: phoneOfJid(socket.user?.id ?? '') })
     if (update.connection === 'close') close(causeOf(update.lastDisconnect?.error))
   })
-  socket.ws.on('CB:message', (node: BinaryNode) => void stanzas.note(node))
-  socket.ws.on('frame', () => emit({ type: 'frame' }))
+  socket.ev.process((events) => {
+    if (Object.keys(events).some((name) => !CONNECTION_EVENTS.has(name))) activity.saw('lastEventAtMs')
+    if (events['messages.upsert'] !== undefined) hearing.told(clock.monotonicMs())
+  })
+  socket.ws.on('CB:message', (node: BinaryNode) => {
+    for (const ciphertext of stanzas.note(node)) tickets.set(ciphertext, hearing.arrived(clock.monotonicMs()))
+  })
+  socket.ws.on('CB:ack,class:message', ({ attrs }: BinaryNode) => {
+    if (attrs['error'] === undefined) activity.saw('lastAckedOutAtMs')
+  })
+  socket.ws.on('frame', () => {
+    activity.saw('lastFrameAtMs')
+    emit({ type: 'frame' })
+  })
   // Baileys listens to this event and does nothing, which keeps `ws` from failing: without us, no event ever comes.
   socket.ws.on('unexpected-response', (_request: unknown, response: { statusCode?: number; destroy?: () => void }) => {
     response.destroy?.()
