@@ -87,5 +87,17 @@ await t.test('a mass drop while packets vanish', async (t) => {
     t.same(gate, ['gate.closed', 'gate.opened'], 'one line for its begin and one for its end')
   })
 
+  await t.test('an account whose login is never answered holds nobody else', async (t) => {
+    const [phone = ''] = testPhones(1)
+    const [slowId = ''] = accountIds
+    simulator.inject({ kind: 'no_success', phone, times: 'until_cleared' })
+    t.equal(simulator.dropAll(), COUNT)
+    const accounts = await service.connected(COUNT - 1)
+    t.equal(accounts.find(({ accountId }) => accountId === slowId)?.status === 'connected', false)
+    t.equal((await service.dashboard()).trouble, null, 'one account is its own trouble')
+    simulator.clearFaults()
+    await service.connected(COUNT)
+  })
+
   t.same(await service.end('SIGTERM'), { code: 0, signal: null }, service.tail())
 })
