@@ -54,7 +54,8 @@ const SLOW = { slow: true } as const
 
 /**
  * One account at a time. What speaks of messages that an account sends (`ignore_usync`, `refuse_messages`,
- * `withhold_message_acks`, `ask_retry`) or of a pairing (`wrong_pair_hmac`) is left out: here accounts receive.
+ * `withhold_message_acks`, `ask_retry`) or of a pairing (`wrong_pair_hmac`, `require_passkey`) is left out: here accounts
+ * receive. `outdated_client` is `fail_login 405` for whoever comes.
  */
 export const ACCOUNT_KINDS: readonly Kind[] = [
   kind('drop', (phone) => inject({ kind: 'drop', phone })),
@@ -94,6 +95,10 @@ export const ACCOUNT_KINDS: readonly Kind[] = [
       inject({ kind: 'ignore_encrypt', phone, times: 'until_cleared' }, { cut: true, forMs: draw(5_000, 25_000) }),
     SLOW,
   ),
+  // Its watchdog takes a minute, longer than any other's.
+  kind('stall_login', (phone) => inject({ kind: 'stall_login', phone }, { cut: true }), { slow: true, cap: 2 }),
+  // The account's next message comes again at the login after it, as if the connection had ended before the receipt.
+  kind('forget_receipt', (phone) => inject({ kind: 'forget_receipt', phone, times: 3 })),
   kind('corrupt_message', (phone) => inject({ kind: 'corrupt_message', phone, times: 2 })),
   // These strike whoever connects next; the account's own connection is cut, so that somebody does.
   kind('refuse_upgrade 403', () => inject({ kind: 'refuse_upgrade', status: 403 }, { cut: true })),

@@ -15,7 +15,7 @@ account, then waits for calm and judges. All that is random comes from the seed.
   --minutes M    of faults, 1 to 60 (5)
   --seed N       0 to 4294967295 (one is drawn, and printed)
   --json FILE    writes the report as JSON
-  --log FILE     writes what the service printed
+  --log FILE     writes what the service printed, and what the simulator saw
   --plan         prints the plan and does nothing
   --help         this text
 
@@ -75,7 +75,7 @@ async function main(args: string[]): Promise<number> {
     minutes,
     say,
     signal: abort.signal,
-    onServiceLine: (line) => void log?.write(`${line}\n`),
+    onLog: (line) => void log?.write(`${line}\n`),
   })
   for (const line of describeReport(report)) say(line)
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)

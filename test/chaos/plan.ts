@@ -2,8 +2,11 @@ import { testPhones } from '../fixtures/paired-fleet.ts'
 import { ACCOUNT_KINDS, FIRST_FLEET_KINDS, FLEET_KINDS, SLOW_MS, UNLINK, type Action, type Kind } from './actions.ts'
 import { seededRandom, type Random } from './random.ts'
 
-/** Phones that are unlinked on purpose: one account of this many. */
-const UNLINKED_ONE_IN = 10
+/**
+ * Phones that are unlinked on purpose: one account of ten, but no more than two. A third within ten minutes is taken for
+ * WhatsApp's own trouble (supervisor/core/mass-refusal.ts), and its session stays where it is.
+ */
+const UNLINKED = { oneIn: 10, atMost: 2 }
 /** From one blow at the whole fleet to the next: it shall be up in between, else nothing but the first is tried. */
 const FLEET_GAP_MS = 20_000
 const FIRST_FLEET_MS = 8_000
@@ -39,7 +42,7 @@ export function plan(seed: number, accounts: number, minutes: number): Action[] 
 
 /** In the middle of the run, so that they are struck before and the run goes on without them. */
 function planUnlinks(random: Random, phones: readonly string[], endMs: number): Action[] {
-  const count = Math.max(1, Math.floor(phones.length / UNLINKED_ONE_IN))
+  const count = Math.min(UNLINKED.atMost, Math.max(1, Math.floor(phones.length / UNLINKED.oneIn)))
   return random
     .shuffle(phones)
     .slice(0, count)

@@ -27,8 +27,8 @@ export interface ChaosOptions {
   readonly minutes: number
   /** Gets one line per action, and what came of it. */
   readonly say: (line: string) => void
-  /** Gets each line that the service printed. */
-  readonly onServiceLine?: (line: string) => void
+  /** Gets each line that the service printed, and one for each event of the simulator. */
+  readonly onLog?: (line: string) => void
   /** Ends the run before its time: all is taken away, and it rejects. */
   readonly signal?: AbortSignal
 }
@@ -53,7 +53,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   const accountIds = new Set<string>()
   try {
     if (disk.fill === undefined) say(`No full disk in this run: ${disk.why}.`)
-    simulator = await startSimulator()
+    simulator = await startSimulator(options.onLog ? { log: options.onLog } : {})
     service = new ChaosService({
       sessionsPath: disk.sessionsPath,
       env: {
@@ -66,7 +66,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
       },
       onLine: (line) => {
         log.read(line)
-        options.onServiceLine?.(line)
+        options.onLog?.(line)
       },
     })
     const aborted = rejectOn(options.signal)

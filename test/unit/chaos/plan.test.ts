@@ -47,7 +47,7 @@ await t.test('an account that its phone unlinked is left alone afterwards, and m
   for (const [accounts, expected] of [
     [2, 1],
     [10, 1],
-    [30, 3],
+    [30, 2],
   ] as const) {
     const actions = plan(3, accounts, 2)
     const unlinks = actions.filter(({ act }) => act.do === 'unlink')
