@@ -18,6 +18,7 @@ import {
 } from './core/connection-state.ts'
 import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
+import { recoverSession } from './session/recover.ts'
 import { openSession, type Session } from './session/session.ts'
 import { setAside } from '../shared/session/set-aside.ts'
 import { createBaileysLog } from './socket/baileys-log.ts'
@@ -81,7 +82,8 @@ export class Account {
     try {
       this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
       if (this.#ending) return this.#lock.release()
-      if ((await withDeadline(this.#openSession(), OPEN_SESSION_DEADLINE_MS, this.#options.clock)) === LATE) {
+      const opened = this.#recover().then(() => this.#openSession())
+      if ((await withDeadline(opened, OPEN_SESSION_DEADLINE_MS, this.#options.clock)) === LATE) {
         throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_SESSION_DEADLINE_MS / 1000} s.`)
       }
     } catch (error) {
@@ -92,6 +94,8 @@ export class Account {
     if (this.#ending) return
     const phone = phoneOfJid(this.#session?.authState.creds.me?.id ?? '')
     if (phone !== undefined) void this.#options.send({ type: 'identity', phone })
+    const recovery = this.#session?.recovery
+    if (recovery !== undefined) void this.#options.send({ type: 'recovered', recovery })
     this.#step({ type: 'begin', linked: this.#isLinked(), pairing: start.pairing })
   }
 
@@ -125,6 +129,16 @@ export class Account {
     }
     // A query that was in flight when its socket closed rejects with a number (1006) or a Boom: nothing was lost by it.
     this.#options.log.warn({ event: 'rejection.unhandled', cause: nameOf(reason) }, 'A rejection was not handled')
+  }
+
+  /** At the operator's word alone, under the lock and before anything is opened. */
+  async #recover(): Promise<void> {
+    const { start, clock, log } = this.#options
+    const { sessionsPath, accountId, recover: from } = start
+    if (from === null) return
+    const done = await recoverSession({ sessionsPath, accountId, from, nowMs: clock.nowMs() })
+    if (done === undefined) return
+    log.warn({ event: 'session.recovered', ...done.recovery, path: done.asidePath }, 'Session')
   }
 
   async #openSession(): Promise<void> {

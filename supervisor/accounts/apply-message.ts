@@ -34,6 +34,8 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
       // A session that was found without a record says whose it is.
       return { linkedPhone: message.phone, record: { ...record, phone: record.phone ?? message.phone } }
     }
+    case 'recovered':
+      return { recovery: message.recovery }
     case 'messages':
       return { lastMessageAtMs: message.atMs, lastEventAtMs: nowMs }
     case 'fault':

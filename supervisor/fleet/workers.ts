@@ -22,7 +22,7 @@ export interface WorkersOptions {
   random: () => number
   worker: WorkerCommand
   /** What each worker is told at its start, but for the account itself. */
-  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing'>
+  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'recover'>
   childLimits: ChildLimits
   gateLimits: GateLimits
   /** Workers between fork and `ready` at one time. */
@@ -205,6 +205,8 @@ export class Workers {
       process: { pid, startedAtMs: clock.nowMs(), rssBytes: null, loopDelayMs: null },
       connection: null,
       qr: null,
+      recovery: null,
+      recoverFrom: null,
     }))
     const askedAtMs = account.pairingAskedAtMs
     process.send({
@@ -213,6 +215,8 @@ export class Workers {
       accountId,
       phone: account.record.phone,
       pairing: askedAtMs !== null && clock.nowMs() - askedAtMs < PAIRING_MEMORY_MS,
+      // For this process alone: one that dies of it is followed by one that refuses the session as before.
+      recover: account.recoverFrom,
     })
   }
 
@@ -241,6 +245,7 @@ export class Workers {
         return
       case 'connection':
       case 'qr':
+      case 'recovered':
       case 'messages':
       case 'fault':
         return
