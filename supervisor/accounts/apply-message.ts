@@ -19,6 +19,8 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
       return {
         connection: { status, reason, code, attempt, nextTryAtMs },
         fault: null,
+        // The session that it was told of is none any more.
+        ...(status === 'needs_qr' ? { recovery: null } : {}),
         lastEventAtMs: nowMs,
         reconnectCount: account.reconnectCount + (connected && account.hasConnected ? 1 : 0),
         hasConnected: account.hasConnected || connected,

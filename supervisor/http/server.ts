@@ -14,6 +14,7 @@ import { requireAuth, type Auth } from './auth.ts'
 import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { loginRoutes } from './routes/login.ts'
+import { sessionRoutes } from './routes/sessions.ts'
 import { dashboardRoutes, healthRoutes } from './routes/status.ts'
 
 export interface HttpDeps {
@@ -93,6 +94,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     await requireAuth(guarded, deps.auth)
     await guarded.register(dashboardRoutes(deps))
     await guarded.register(accountRoutes(deps))
+    await guarded.register(sessionRoutes(deps))
   })
   await app.register(fastifyStatic, { root: deps.dashboardPath, index: 'index.html', cacheControl: false })
   return app
