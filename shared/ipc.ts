@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { RecoverFrom, Recovery } from './session/recovery.ts'
 import { REASON_NAMES, type Reason } from './states.ts'
 
 /**
@@ -21,6 +22,8 @@ const StartMessage = Type.Object({
   sessionsPath: Type.String(),
   /** The operator asked for a QR code: without it an account that was never linked stays quiet. */
   pairing: Type.Boolean(),
+  /** The operator's word to recover a damaged session before it is opened; a whole one is left as it is. */
+  recover: Nullable(RecoverFrom),
   logLevel: Type.String(),
   socket: Type.Object({
     url: Nullable(Type.String()),
@@ -127,6 +130,8 @@ export const FromWorker = Type.Union([
   Type.Object({ type: Type.Literal('pairing_code'), requestId: Type.Integer(), code: Nullable(Type.String()) }),
   /** Whose WhatsApp this is, as the session or the login says. */
   Type.Object({ type: Type.Literal('identity'), phone: Type.String() }),
+  /** The session went through a recovery, now or in an earlier process: what it cost. */
+  Type.Object({ type: Type.Literal('recovered'), recovery: Recovery }),
   /** WhatsApp has refused the session for good: is it to be set aside? Answered by `set_aside_answer`. */
   Type.Object({ type: Type.Literal('set_aside_request') }),
   /** What WhatsApp says to a client version. */

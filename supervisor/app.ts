@@ -6,6 +6,7 @@ import { messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
 import { findSessions } from './accounts/discover.ts'
+import { finishPutBacks, movePutBack } from './accounts/put-back.ts'
 import { schedulePrunes } from './accounts/prune-sessions.ts'
 import { Registry } from './accounts/registry.ts'
 import { retireSession } from './accounts/retire-session.ts'
@@ -132,6 +133,8 @@ export class App {
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
     const fleet = this.#createFleet(store)
     this.#fleet = fleet
+    // Before anybody looks for sessions: where one is on its way, its place is empty.
+    fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
     const records = await this.#loadAccounts(store)
     await fleet.load(records)
 
@@ -247,6 +250,7 @@ export class App {
       },
       startSlots: tuning.startSlots,
       retireSession: (record) => retireSession(config.sessionsPath, record, clock.nowMs()),
+      movePutBack: (accountId, session) => movePutBack(config.sessionsPath, accountId, session, clock.nowMs()),
     })
   }
 

@@ -24,6 +24,7 @@ import { MessageStream } from './message-stream.ts'
 import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
 import { nodeFs, type SessionFs } from '../shared/session/session-fs.ts'
+import { recoverSession } from './session/recover.ts'
 import { openSession, type Session } from './session/session.ts'
 import { setAside } from '../shared/session/set-aside.ts'
 import { Ending } from './ending.ts'
@@ -102,7 +103,8 @@ export class Account {
     try {
       this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
       if (this.#ending.hasBegun) return this.#lock.release()
-      if ((await withDeadline(this.#openSession(), OPEN_SESSION_DEADLINE_MS, this.#options.clock)) === LATE) {
+      const opened = this.#recover().then(() => this.#openSession())
+      if ((await withDeadline(opened, OPEN_SESSION_DEADLINE_MS, this.#options.clock)) === LATE) {
         throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_SESSION_DEADLINE_MS / 1000} s.`)
       }
     } catch (error) {
@@ -113,6 +115,8 @@ export class Account {
     if (this.#ending.hasBegun) return
     const phone = phoneOfJid(this.#session?.authState.creds.me?.id ?? '')
     if (phone !== undefined) void this.#options.send({ type: 'identity', phone })
+    const recovery = this.#session?.recovery
+    if (recovery !== undefined) void this.#options.send({ type: 'recovered', recovery })
     this.#step({ type: 'begin', linked: this.#isLinked(), pairing: start.pairing })
   }
 
@@ -165,6 +169,16 @@ export class Account {
   /** Goes on in a fresh process, unless a login or a pairing is under way. */
   retire(): void {
     this.#step({ type: 'retire' })
+  }
+
+  /** At the operator's word alone, under the lock and before anything is opened. */
+  async #recover(): Promise<void> {
+    const { start, clock, log } = this.#options
+    const { sessionsPath, accountId, recover: from } = start
+    if (from === null) return
+    const done = await recoverSession({ sessionsPath, accountId, from, nowMs: clock.nowMs() })
+    if (done === undefined) return
+    log.warn({ event: 'session.recovered', ...done.recovery, path: done.asidePath }, 'Session')
   }
 
   async #openSession(): Promise<void> {

@@ -5,7 +5,7 @@ import { errnoOf } from '../errors.ts'
  *
  * | code | meaning | what to do |
  * |---|---|---|
- * | session_damaged | what is on disk is not a whole session; nothing was touched | put back a good copy, or set the session aside and pair again |
+ * | session_damaged | what is on disk is not a whole session; nothing was touched | recover it, put back a good copy, or remove the account and link again |
  * | session_conflict | two different sessions lie in one directory; nothing was touched | move one of them away |
  * | session_locked | another process holds the directory | stop it, or wait |
  * | session_version | the log was written by a newer program | run that program, or export with it |
@@ -65,6 +65,12 @@ export function storageError(error: unknown, doing: string, file: string): Sessi
   )
 }
 
+/** For the operator: nothing of this happens without his word. */
+const WAYS_OUT =
+  'Recover it from its readable part (what came after the damage is lost) or from its previous generation (what came ' +
+  'since the last compaction is lost): the next messages of some contacts then need a retry, which heals by itself. Or ' +
+  'put back a session that was set aside, or remove the account and link it again.'
+
 /** Session files that are there but can't be read or don't make sense. `reason` is a clause: "it is empty". */
 export function damagedError(
   file: string,
@@ -74,7 +80,7 @@ export function damagedError(
 ): SessionError {
   return new SessionError(
     'session_damaged',
-    `The session can't be used: ${file}: ${reason}. Nothing was changed. Put back a good copy, or set the session aside and pair again.`,
+    `The session can't be used: ${file}: ${reason}. Nothing was changed. ${WAYS_OUT}`,
     { file, reason, ...details },
     cause,
   )

@@ -21,6 +21,8 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
       return {
         connection: { status, reason, code, attempt, nextTryAtMs },
         fault: null,
+        // The session that it was told of is none any more.
+        ...(status === 'needs_qr' ? { recovery: null } : {}),
         lastEventAtMs: nowMs,
         reconnectCount: account.reconnectCount + (connected && account.hasConnected ? 1 : 0),
         hasConnected: account.hasConnected || connected,
@@ -36,6 +38,8 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
       // A session that was found without a record says whose it is.
       return { linkedPhone: message.phone, record: { ...record, phone: record.phone ?? message.phone } }
     }
+    case 'recovered':
+      return { recovery: message.recovery }
     case 'messages': {
       const last = newMessages(account.received, message).at(-1)
       if (last === undefined) return {}

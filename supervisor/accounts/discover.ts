@@ -38,7 +38,8 @@ function isSessionFile(name: string): boolean {
   )
 }
 
-async function identityIn(credsPath: string): Promise<{ phone: string | null; name: string | null }> {
+/** Whose session it is, as its copy of the creds says: for people; nulls where that can't be read. */
+export async function identityIn(credsPath: string): Promise<{ phone: string | null; name: string | null }> {
   try {
     const creds: unknown = JSON.parse(await readFile(credsPath, 'utf8'))
     const me = typeof creds === 'object' && creds !== null && 'me' in creds ? creds.me : undefined

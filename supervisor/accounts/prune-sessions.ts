@@ -6,6 +6,7 @@ import { syncDirectory, writeFileAtomic } from '../../shared/atomic-file.ts'
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { errnoOf, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
+import { unfinishedPutBacks } from '../../shared/session/put-back.ts'
 import { SessionError } from '../../shared/session/session-error.ts'
 import { lockSession } from '../../shared/session/session-lock.ts'
 import { SET_ASIDE_DIR } from '../../shared/session/set-aside.ts'
@@ -53,7 +54,8 @@ export async function pruneSessions(options: PruneOptions, signal?: AbortSignal)
   const entries = await directoriesIn(aside)
   if (entries === undefined) return
   const nowMs = clock.nowMs()
-  const plan = planPrune(entries, keepDays, nowMs)
+  const onTheirWay = new Set((await unfinishedPutBacks(sessionsPath)).map(({ session }) => session))
+  const plan = planPrune(entries, keepDays, nowMs, onTheirWay)
   for (const name of plan.leftovers) {
     if (signal?.aborted) return
     await attempt(name, log, async () => rm(join(aside, name), { recursive: true, force: true }))

@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.ts'
 import type { Activity } from '../../shared/ipc.ts'
 import { isSamePhone } from '../../shared/phone.ts'
+import type { RecoverFrom, Recovery } from '../../shared/session/recovery.ts'
 import type { ConnectionReport, Reason } from '../../shared/states.ts'
 import type { Child } from '../core/child-lifecycle.ts'
 import { publicStatus, type PublicStatus } from '../core/status.ts'
@@ -34,6 +35,10 @@ export interface Account {
   crashCount: number
   /** When the operator last asked for a QR code. */
   pairingAskedAtMs: number | null
+  /** The operator's word for the next process: recover the session. */
+  recoverFrom: RecoverFrom | null
+  /** The last recovery of the session, as the session itself says. */
+  recovery: Recovery | null
 }
 
 export function newAccount(record: AccountRecord, child: Child): Account {
@@ -53,6 +58,8 @@ export function newAccount(record: AccountRecord, child: Child): Account {
     reconnectCount: 0,
     crashCount: 0,
     pairingAskedAtMs: null,
+    recoverFrom: null,
+    recovery: null,
   }
 }
 

@@ -48,8 +48,14 @@ export interface PrunePlan {
 /**
  * @param entries the real directories below .set-aside, without links
  * @param keepDays 0: for ever
+ * @param onTheirWay sessions whose put-back was begun
  */
-export function planPrune(entries: readonly Entry[], keepDays: number, nowMs: number): PrunePlan {
+export function planPrune(
+  entries: readonly Entry[],
+  keepDays: number,
+  nowMs: number,
+  onTheirWay: ReadonlySet<string> = new Set(),
+): PrunePlan {
   const leftovers: string[] = []
   const tooOld: { id: string; accountId: string; reason: string; ageDays: number }[] = []
   for (const { name, changedAtMs } of entries) {
@@ -62,7 +68,7 @@ export function planPrune(entries: readonly Entry[], keepDays: number, nowMs: nu
       leftovers.push(name)
       continue
     }
-    if (parsed === undefined || keepDays === 0) continue
+    if (parsed === undefined || keepDays === 0 || onTheirWay.has(name)) continue
     // The later of the two: a session that was set aside while the clock was years behind is as young as its directory,
     // and so is one that was brought back here from another disk yesterday.
     const ageDays = Math.floor((nowMs - Math.max(parsed.setAsideAtMs, changedAtMs)) / DAY_MS)

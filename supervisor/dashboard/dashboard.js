@@ -94,16 +94,27 @@ function drawRow(account, row = newRow()) {
   status.firstChild.className = `status ${account.status}`
   set(status.firstChild, STATUS_WORDS[account.status])
   const next = account.nextTryAt === null ? '' : ` Try ${account.attempt + 1} in ${until(account.nextTryAt)}.`
-  set(reason, (account.detail ?? '') + next)
+  set(reason, [(account.detail ?? '') + next, account.notice?.message].filter(Boolean).join(' '))
   set(message, account.lastMessageAt === null ? 'none yet' : new Date(account.lastMessageAt).toLocaleString())
   const { pid, rssBytes, crashCount } = account.process
   const memory = rssBytes === null ? '' : ` · ${Math.round(rssBytes / 1048576)} MiB`
   const crashes = crashCount === 0 ? '' : ` · ${crashCount} crashes`
   set(process, (pid === null ? account.process.state : `pid ${pid}`) + memory + crashes)
-  const [pair, restart, remove] = row.cells[6].children
+  const [pair, restart, remove, readable, previous] = row.cells[6].children
   pair.hidden = !account.needsQR || account.qrCode !== undefined
   pair.onclick = () => act(pair, 'POST', `/api/whatsapp/accounts/${account.accountId}/pair`)
   restart.onclick = () => act(restart, 'POST', `/api/whatsapp/accounts/${account.accountId}/restart`)
+  for (const [button, from] of [
+    [readable, 'readable'],
+    [previous, 'previous'],
+  ]) {
+    button.hidden = account.reason !== 'session_damaged'
+    button.onclick = () => {
+      const question = `Recover ${account.name}? What is newer is lost. The damaged files are set aside first.`
+      const path = `/api/whatsapp/accounts/${account.accountId}/recover`
+      if (window.confirm(question)) void act(button, 'POST', path, { from })
+    }
+  }
   remove.onclick = () => {
     const question = `Remove ${account.name}? Its session is set aside on the disk, and its phone has to be linked again.`
     if (window.confirm(question)) void act(remove, 'DELETE', `/api/whatsapp/accounts/${account.accountId}`)
@@ -117,7 +128,7 @@ function newRow() {
   row.cells[1].className = 'phone'
   row.cells[5].className = 'number'
   row.cells[2].append(document.createElement('span'))
-  for (const words of ['Show QR', 'Restart', 'Remove']) {
+  for (const words of ['Show QR', 'Restart', 'Remove', 'Use the readable part', 'Use the previous generation']) {
     const button = document.createElement('button')
     button.type = 'button'
     button.textContent = words
@@ -137,10 +148,10 @@ function drawCode(account, item = document.createElement('li')) {
   return item
 }
 
-async function act(button, method, path) {
+async function act(button, method, path, body) {
   button.disabled = true
   try {
-    await api(method, path)
+    await api(method, path, body)
     await refresh()
   } catch (error) {
     window.alert(error.message)

@@ -1,9 +1,11 @@
 import { AppError, messageOf } from '../../shared/errors.ts'
+import type { Recovery, RecoverFrom } from '../../shared/session/recovery.ts'
 import { newAccount, type Account } from '../accounts/registry.ts'
 import type { AccountRecord, AccountStore } from '../accounts/store.ts'
 import { NEW_CHILD } from '../core/child-lifecycle.ts'
 import { readHold, writeHold } from '../accounts/hold-file.ts'
 import { RollingRestart, type RestartProgress } from './rolling-restart.ts'
+import { SessionCommands } from './session-commands.ts'
 import { KILL_GRACE_MS, Workers, type WorkersOptions } from './workers.ts'
 import { Wishes } from './wishes.ts'
 
@@ -14,6 +16,8 @@ export interface FleetOptions extends WorkersOptions {
   store: AccountStore
   /** Takes the session of a stopped account off its directory. */
   retireSession: (record: AccountRecord) => Promise<void>
+  /** Puts a session that was set aside into the directory of a stopped account. */
+  movePutBack: (accountId: string, session: string) => Promise<void>
 }
 
 /** From the operator's word to the worker's report; WhatsApp is told after it. */
@@ -24,6 +28,7 @@ export class Fleet {
   readonly #wishes: Wishes
   readonly #workers: Workers
   readonly #rolling: RollingRestart
+  readonly #sessions: SessionCommands
   readonly #removals = new Map<string, Promise<void>>()
 
   constructor(options: FleetOptions) {
@@ -34,6 +39,7 @@ export class Fleet {
       ...options,
       restart: (accountId) => this.#workers.dispatch(accountId, { type: 'stop', again: true }),
     })
+    this.#sessions = new SessionCommands(options, this.#workers, this.#wishes)
   }
 
   /** What is wrong with the whole fleet: one event, not one of each account. Null while nothing is. */
@@ -59,9 +65,16 @@ export class Fleet {
     for (const record of records) this.#options.registry.put(newAccount(record, NEW_CHILD))
   }
 
+  /** Put-backs that this start could not finish: their accounts stay down until they are asked for again. */
+  holdPutBacks(stuck: ReadonlyMap<string, string>): void {
+    this.#sessions.hold(stuck)
+  }
+
   /** Starts the accounts of a boot, each `offsetsMs` from now, in order. */
   boot(records: readonly AccountRecord[], offsetsMs: readonly number[]): void {
-    records.forEach(({ accountId }, index) => this.#workers.startIn(accountId, offsetsMs[index] ?? 0))
+    records.forEach(({ accountId }, index) => {
+      if (!this.#sessions.isPuttingBack(accountId)) this.#workers.startIn(accountId, offsetsMs[index] ?? 0)
+    })
   }
 
   /**
@@ -102,6 +115,7 @@ export class Fleet {
   /** Ends a pause. */
   async resume(accountId: string): Promise<void> {
     this.#assertRunning()
+    this.#sessions.assertIdle(accountId)
     if (this.#account(accountId).record.desired === 'paused')
       await this.#wishes.change(accountId, { desired: 'running' })
     this.#workers.dispatch(accountId, { type: 'start' })
@@ -197,12 +211,35 @@ export class Fleet {
   async #remove(accountId: string, purge: boolean): Promise<void> {
     const { registry, log } = this.#options
     this.#assertRunning()
+    this.#sessions.assertIdle(accountId)
     const before = registry.get(accountId)
     if (before === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
     await this.#wishes.change(accountId, { desired: 'removed', purge: purge || before.record.purge })
     this.#workers.dispatch(accountId, { type: 'stop' })
     await this.#finishRemoval(accountId)
     log.info({ event: 'account.removed', accountId, purge }, 'Account')
+  }
+
+  /** Whether this session is being put back to the account, or was begun to be. */
+  isPuttingBack(accountId: string, session: string): boolean {
+    return this.#sessions.isPuttingBack(accountId, session)
+  }
+
+  /**
+   * Stops the account, makes `session` its session, sets the present one aside, and starts it again unless it is paused.
+   * An account that is not known is made of `record`. Asked twice, it is done once.
+   * @throws AppError session_in_use, set_aside_not_found, storage_unavailable, account_removing, shutting_down
+   */
+  async putBack(record: AccountRecord, session: string): Promise<void> {
+    this.#assertRunning()
+    if (this.#options.registry.get(record.accountId) !== undefined) this.#account(record.accountId)
+    await this.#sessions.putBack(record, session)
+  }
+
+  /** Recovers the damaged session of an account; see SessionCommands. */
+  recover(accountId: string, from: RecoverFrom): Promise<Recovery | null> {
+    this.#assertActive(accountId)
+    return this.#sessions.recover(accountId, from)
   }
 
   /** At boot: removals that a crash cut short go on. */
@@ -267,6 +304,7 @@ export class Fleet {
     if (this.#account(accountId).record.desired === 'paused') {
       throw new AppError('account_paused', `Account "${accountId}" is paused: resume it first.`)
     }
+    this.#sessions.assertIdle(accountId)
   }
 
   #change(accountId: string, change: (account: Account) => Partial<Account>): void {

@@ -26,7 +26,7 @@ export interface WorkersOptions {
   random: () => number
   worker: WorkerCommand
   /** What each worker is told at its start, but for the account itself. */
-  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'socket'> & {
+  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'recover' | 'socket'> & {
     socket: Pick<StartMessage['socket'], 'url' | 'noiseRootKey'>
   }
   /** WA_VERSION, and where a newer one is looked up; null: nowhere. */
@@ -240,6 +240,8 @@ export class Workers {
       process: { pid, startedAtMs: clock.nowMs(), rssBytes: null, loopDelayMs: null },
       connection: null,
       qr: null,
+      recovery: null,
+      recoverFrom: null,
     }))
     const askedAtMs = account.pairingAskedAtMs
     process.send({
@@ -249,6 +251,8 @@ export class Workers {
       accountId,
       phone: account.record.phone,
       pairing: askedAtMs !== null && clock.nowMs() - askedAtMs < PAIRING_MEMORY_MS,
+      // For this process alone: one that dies of it is followed by one that refuses the session as before.
+      recover: account.recoverFrom,
     })
   }
 
@@ -288,6 +292,7 @@ export class Workers {
         if (message.status === 'connected') this.#refusals.forget(accountId)
         return
       case 'qr':
+      case 'recovered':
       case 'fault':
         return
       default:

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { ACCOUNT_ID_PATTERN } from '../../shared/account-id.ts'
 import { TROUBLE_KINDS } from '../core/fleet-trouble.ts'
+import { RecoverFrom } from '../../shared/session/recovery.ts'
 import { REASON_NAMES } from '../../shared/states.ts'
 
 /** The shapes of the API. Paths and fields are promises: others build on them. */
@@ -51,6 +52,43 @@ export const Done = Type.Object({
   account: Type.Object({ accountId: Type.String(), status: Type.String() }),
 })
 
+export const PutBackBody = Type.Object(
+  { session: Type.String({ minLength: 1, maxLength: 200, description: 'The id of a session that was set aside' }) },
+  { additionalProperties: false },
+)
+
+export const RecoverBody = Type.Object({ from: RecoverFrom }, { additionalProperties: false })
+
+export const Recovered = Type.Object({
+  success: Type.Literal(true),
+  account: Type.Object({ accountId: Type.String(), status: Type.String() }),
+  /** Null when there was nothing to recover, or it is not done yet. */
+  recovery: Nullable(
+    Type.Object({
+      from: RecoverFrom,
+      at: IsoTime,
+      recordsKept: Type.Integer(),
+      recordsLost: Type.Integer(),
+      bytesLeftOut: Type.Integer(),
+      revision: Type.Integer(),
+    }),
+  ),
+})
+
+export const SetAsideList = Type.Object({
+  success: Type.Literal(true),
+  sessions: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      accountId: Type.String(),
+      reason: Type.String(),
+      setAsideAt: IsoTime,
+      phone: Nullable(Type.String({ description: 'Masked: +407****97' })),
+      sizeBytes: Type.Integer(),
+    }),
+  ),
+})
+
 export const PairingCode = Type.Object({
   success: Type.Literal(true),
   code: Type.String({ description: 'To type into the phone: ABCD-EFGH' }),
@@ -85,6 +123,8 @@ export const DashboardAccount = Type.Object({
   /** The reason in words, or what the worker itself said of it. */
   detail: Nullable(Type.String()),
   needsPerson: Type.Boolean(),
+  /** What happened to the account that its operator should know: for two weeks. */
+  notice: Nullable(Type.Object({ code: Type.Literal('session_recovered'), at: IsoTime, message: Type.String() })),
   attempt: Type.Integer(),
   nextTryAt: Nullable(IsoTime),
   lastEventAt: Nullable(IsoTime),

@@ -15,6 +15,7 @@ import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { loginRoutes } from './routes/login.ts'
+import { sessionRoutes } from './routes/sessions.ts'
 import { dashboardRoutes, healthRoutes } from './routes/status.ts'
 
 export interface HttpDeps {
@@ -95,6 +96,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     await guarded.register(dashboardRoutes(deps))
     await guarded.register(accountRoutes(deps))
     await guarded.register(fleetRoutes(deps))
+    await guarded.register(sessionRoutes(deps))
   })
   await app.register(fastifyStatic, { root: deps.dashboardPath, index: 'index.html', cacheControl: false })
   return app

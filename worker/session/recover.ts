@@ -18,9 +18,9 @@
  * - afterRollback() is applied, and a note of what was done is an entry of the new log: it can't be there without it.
  */
 import { join } from 'node:path'
-import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { AuthenticationCreds } from '@whiskeysockets/baileys'
+import { Recovery, type RecoverFrom } from '../../shared/session/recovery.ts'
 import { isAbsent, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
 import { nodeFs, readFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 import { readAck } from './ack-mark.ts'
@@ -34,25 +34,10 @@ import { scanLog, scanReadablePart, type LogContents } from './log-scan.ts'
 import { CREDS_FILE, CREDS_KEY, RECOVERY_KEY } from './session-key.ts'
 import { readStoredSession } from './stored-session.ts'
 
-/** What was done, as it is kept in the log and told to the operator. */
-export const Recovery = Type.Object({
-  from: Type.Union([Type.Literal('readable'), Type.Literal('previous')]),
-  /** Epoch ms. */
-  atMs: Type.Number(),
-  recordsKept: Type.Integer(),
-  /** Records that are known to have been written after the ones that were kept. */
-  recordsLost: Type.Integer(),
-  /** Bytes of the damaged session.log that were not used: from 'previous' that is all of it. */
-  bytesLeftOut: Type.Integer(),
-  /** The last revision of the state that was gone back to. */
-  revision: Type.Integer(),
-})
-export type Recovery = Static<typeof Recovery>
-
 export interface RecoverOptions {
   readonly sessionsPath: string
   readonly accountId: string
-  readonly from: Recovery['from']
+  readonly from: RecoverFrom
   readonly nowMs: number
   readonly fs?: SessionFs
 }
@@ -193,7 +178,7 @@ async function checkedCreds(
   fs: SessionFs,
   dir: string,
   source: Source,
-  from: Recovery['from'],
+  from: RecoverFrom,
 ): Promise<AuthenticationCreds> {
   let creds: AuthenticationCreds
   try {
@@ -269,7 +254,7 @@ const OTHER_WAY = {
   previous: 'Try the readable part (readable), put back a set-aside session',
 } as const
 
-function refused(why: string, from: Recovery['from']): SessionError {
+function refused(why: string, from: RecoverFrom): SessionError {
   return new SessionError(
     'recovery_refused',
     `${why} Nothing was changed. ${OTHER_WAY[from]}, or remove the account and link it again.`,

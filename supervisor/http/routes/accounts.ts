@@ -1,8 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { isAccountId } from '../../../shared/account-id.ts'
-import { AppError } from '../../../shared/errors.ts'
 import { addAccount, pairingCode } from '../../accounts/onboarding.ts'
 import type { HttpDeps } from '../server.ts'
+import { checkedId } from '../checked-id.ts'
 import { AccountParams, AddAccountBody, AddedAccount, Done, PairingCode, RemoveQuery } from '../schemas.ts'
 
 /** What an operator does with accounts. */
@@ -91,13 +90,4 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
     )
   }
-}
-
-/** An id from a URL, before it comes near anything that makes paths of it. */
-function checkedId(accountId: string): string {
-  if (isAccountId(accountId)) return accountId
-  throw new AppError(
-    'bad_request',
-    `"${accountId.slice(0, 80)}" can not be an account id: it takes letters, digits, "_", "-" and ".", and no leading dot.`,
-  )
 }

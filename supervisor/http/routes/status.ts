@@ -64,6 +64,7 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
     reason,
     detail: detailOf(account, reason),
     needsPerson,
+    notice: noticeOf(account, nowMs),
     attempt,
     nextTryAt: iso(nextTryAtMs),
     lastEventAt: iso(account.lastEventAtMs),
@@ -104,6 +105,19 @@ function detailOf({ fault, linkedPhone }: Account, reason: Reason | null): strin
   if (reason === null) return null
   if (reason === 'wrong_phone' && linkedPhone !== null) return `${REASONS[reason]} It was ${maskPhone(linkedPhone)}.`
   return fault?.message ?? REASONS[reason]
+}
+
+/** What a recovery costs shows within days; after two weeks nothing of it is left to be told. */
+const NOTICE_MS = 14 * 86_400_000
+
+function noticeOf({ recovery }: Account, nowMs: number): Static<typeof DashboardAccount>['notice'] {
+  if (recovery === null || nowMs - recovery.atMs > NOTICE_MS) return null
+  const source = recovery.from === 'readable' ? 'its readable part' : 'its previous generation'
+  const message =
+    `The session was damaged and was recovered from ${source}: ${recovery.recordsKept} records kept, ` +
+    `${recovery.recordsLost} lost. The next messages of some contacts need a retry, which heals by itself; ` +
+    'the damaged files were set aside.'
+  return { code: 'session_recovered', at: new Date(recovery.atMs).toISOString(), message }
 }
 
 function countByStatus(accounts: readonly { status: ConnectionStatus }[]): Record<ConnectionStatus, number> {

@@ -63,6 +63,7 @@ class Worker {
         phone: `+${phone}`,
         sessionsPath,
         pairing: true,
+        recover: null,
         logLevel: 'silent',
         socket: { url: simulator.url, noiseRootKey: simulator.noiseRootKey, version: null, knownGood: null },
         policy: {

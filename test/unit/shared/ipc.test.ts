@@ -15,6 +15,7 @@ const START: StartMessage = {
   phone: null,
   sessionsPath: '/x',
   pairing: false,
+  recover: null,
   logLevel: 'info',
   socket: { url: null, noiseRootKey: null, version: [2, 3000, 1], knownGood: [2, 3000, 1] },
   policy: { maxReconnectAttempts: 5, refusalPeriodMs: 0, healthCheckIntervalMs: 1, staleConnectionThresholdMs: 1 },
@@ -57,6 +58,10 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
   qr: { type: 'qr', text: 'secret', expiresAtMs: 5 },
   pairing_code: { type: 'pairing_code', requestId: 1, code: 'ABCDEFGH' },
   identity: { type: 'identity', phone: '+40712345678' },
+  recovered: {
+    type: 'recovered',
+    recovery: { from: 'readable', atMs: 1, recordsKept: 2, recordsLost: 1, bytesLeftOut: 10, revision: 2 },
+  },
   set_aside_request: { type: 'set_aside_request' },
   version_verdict: { type: 'version_verdict', version: [2, 3000, 1], accepted: true },
   messages: { type: 'messages', stream: 's', messages: [{ sequence: 1, id: 'A', atMs: 1 }] },

@@ -5,6 +5,7 @@
 import { initAuthCreds, type AuthenticationCreds } from '@whiskeysockets/baileys'
 import fc from 'fast-check'
 import t from 'tap'
+import { messageOf } from '../../../../shared/errors.ts'
 import { SessionError } from '../../../../shared/session/session-error.ts'
 import { encodeAck } from '../../../../worker/session/ack-mark.ts'
 import { PRE_KEY_MARGIN } from '../../../../worker/session/after-rollback.ts'
@@ -172,7 +173,7 @@ t.test('any damage, either way: a state that once was, or a refusal that changes
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       if (result === undefined || typeof result === 'string') {
         if (result === undefined && refused !== undefined)
-          throw new Error(`left alone, and does not open: ${String(refused)}`)
+          throw new Error(`left alone, and does not open: ${messageOf(refused)}`)
         if (!fileOf(partOf(after, 'sessions', 'account'), 'session.log').equals(log)) throw new Error('it was changed')
         return
       }

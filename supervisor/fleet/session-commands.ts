@@ -1,0 +1,144 @@
+import type { Log } from '../../shared/log.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { Recovery, RecoverFrom } from '../../shared/session/recovery.ts'
+import { newAccount, type Account, type Registry } from '../accounts/registry.ts'
+import type { AccountRecord } from '../accounts/store.ts'
+import { NEW_CHILD, type ChildLimits } from '../core/child-lifecycle.ts'
+import { KILL_GRACE_MS, type Workers } from './workers.ts'
+import type { Wishes } from './wishes.ts'
+
+export interface SessionCommandsOptions {
+  registry: Registry
+  log: Log
+  childLimits: ChildLimits
+  /** Puts a session that was set aside into the directory of a stopped account: accounts/put-back.ts. */
+  movePutBack: (accountId: string, session: string) => Promise<void>
+}
+
+/** A recovery reads and writes a few MB, behind the start queue of a boot perhaps. */
+const RECOVERY_WAIT_MS = 60_000
+
+/** The commands that change what an account's session is. While one is under way, nothing else starts the account. */
+export class SessionCommands {
+  readonly #options: SessionCommandsOptions
+  readonly #workers: Workers
+  readonly #wishes: Wishes
+  /** By account: the session that is being put back; without `done` it was begun and has failed. */
+  readonly #puttingBack = new Map<string, { session: string; done: Promise<void> | undefined }>()
+
+  constructor(options: SessionCommandsOptions, workers: Workers, wishes: Wishes) {
+    this.#options = options
+    this.#workers = workers
+    this.#wishes = wishes
+  }
+
+  /** Put-backs that a start could not finish: their accounts stay down until they are asked for again. */
+  hold(stuck: ReadonlyMap<string, string>): void {
+    for (const [accountId, session] of stuck) this.#puttingBack.set(accountId, { session, done: undefined })
+  }
+
+  isPuttingBack(accountId: string, session?: string): boolean {
+    const known = this.#puttingBack.get(accountId)
+    return known !== undefined && (session === undefined || known.session === session)
+  }
+
+  /** @throws AppError session_in_use */
+  assertIdle(accountId: string): void {
+    const session = this.#puttingBack.get(accountId)?.session
+    if (session === undefined) return
+    throw new AppError(
+      'session_in_use',
+      `Session "${session}" is being put back to account "${accountId}", or could not be: ask for that one again.`,
+    )
+  }
+
+  /** Asked twice, it is done once; another session for the same account has to wait. */
+  putBack(record: AccountRecord, session: string): Promise<void> {
+    const { accountId } = record
+    const known = this.#puttingBack.get(accountId)
+    if (known !== undefined && known.session !== session) this.assertIdle(accountId)
+    if (known?.done !== undefined) return known.done
+    const done = this.#putBack(record, session)
+    this.#puttingBack.set(accountId, { session, done })
+    return done
+  }
+
+  async #putBack(record: AccountRecord, session: string): Promise<void> {
+    const { registry, log, childLimits, movePutBack } = this.#options
+    const { accountId } = record
+    const isNew = registry.get(accountId) === undefined
+    // In the registry at once, so that nobody adds it meanwhile; on the disk when its session is there.
+    if (isNew) registry.put(newAccount(record, NEW_CHILD))
+    let begun = false
+    try {
+      this.#workers.dispatch(accountId, { type: 'stop' })
+      const stopped = await registry.waitFor(
+        accountId,
+        ({ child }) => child.state.name === 'absent',
+        childLimits.stopDeadlineMs + KILL_GRACE_MS,
+      )
+      if (stopped?.child.state.name !== 'absent') {
+        throw new AppError('internal', `The worker of ${accountId} did not end: nothing was put back. Try again.`)
+      }
+      await movePutBack(accountId, session)
+      log.warn({ event: 'session.put_back', accountId, session }, 'Session')
+      // Not saved, or a crash before it is: the next start finds the session without a record, as it finds any.
+      if (isNew) await this.#wishes.save().catch(() => undefined)
+    } catch (error) {
+      begun = error instanceof AppError && error.details['begun'] === true
+      if (isNew && !begun) registry.delete(accountId)
+      throw error
+    } finally {
+      if (begun) this.#puttingBack.set(accountId, { session, done: undefined })
+      else this.#puttingBack.delete(accountId)
+      if (!begun && registry.get(accountId)?.record.desired === 'running') {
+        this.#workers.dispatch(accountId, { type: 'start' })
+      }
+    }
+  }
+
+  /**
+   * Starts an account that stopped for a damaged session with the word to recover it.
+   * @returns what the recovery did; null when the worker has not come to it in a minute
+   * @throws AppError not_damaged, recovery_refused, storage_unavailable, session_in_use
+   */
+  async recover(accountId: string, from: RecoverFrom): Promise<Recovery | null> {
+    const { registry } = this.#options
+    this.assertIdle(accountId)
+    const account = registry.get(accountId)
+    if (account === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
+    const { status, reason } = registry.statusOf(account)
+    // Only one request gets past this: from here on the account is starting.
+    if (account.child.state.name !== 'given_up' || reason !== 'session_damaged') {
+      throw new AppError(
+        'not_damaged',
+        `Account "${accountId}" is ${status}${reason === null ? '' : ` (${reason})`}: only one that stopped with session_damaged can be recovered.`,
+      )
+    }
+    registry.put({ ...account, recoverFrom: from, recovery: null })
+    this.#workers.dispatch(accountId, { type: 'start' })
+    const settled = await registry.waitFor(accountId, isRecovered, RECOVERY_WAIT_MS)
+    if (settled === undefined) throw new AppError('account_removing', `Account "${accountId}" was removed meanwhile.`)
+    if (settled.recovery !== null || settled.connection !== null) return settled.recovery
+    const why = settled.fault?.message ?? 'the worker ended before it was done.'
+    switch (registry.statusOf(settled).reason) {
+      case 'session_damaged':
+        throw new AppError('recovery_refused', why)
+      case 'session_locked':
+        throw new AppError('session_in_use', why)
+      case 'storage_full':
+      case 'storage_failed':
+      case 'worker_crashed':
+      case 'worker_hung':
+        throw new AppError('storage_unavailable', `The session was not recovered: ${why}`)
+      default:
+        return null
+    }
+  }
+}
+
+/** It says what it did, or reports of its connection because there was nothing to do, or has ended. */
+function isRecovered({ child, recovery, connection }: Account): boolean {
+  const { name } = child.state
+  return recovery !== null || connection !== null || name === 'given_up' || name === 'backing_off' || name === 'absent'
+}
