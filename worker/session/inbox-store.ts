@@ -3,7 +3,8 @@ import { damagedError } from '../../shared/session/session-error.ts'
 import type { Addition, InboxRecord } from '../core/inbox.ts'
 import { INBOX_TYPE, logKey } from './session-key.ts'
 
-const PREFIX = logKey(INBOX_TYPE, '')
+/** What the inbox's keys in a log begin with. */
+export const INBOX_PREFIX = logKey(INBOX_TYPE, '')
 
 /** What of a log this needs; session-log.ts has it. */
 export interface InboxLog {
@@ -13,7 +14,7 @@ export interface InboxLog {
 
 /** The records of the inbox, in no particular order. Rejects with session_damaged, storage_failed. */
 export async function readInbox(log: InboxLog): Promise<InboxRecord[]> {
-  const keys = [...log.keys()].filter((key) => key.startsWith(PREFIX))
+  const keys = [...log.keys()].filter((key) => key.startsWith(INBOX_PREFIX))
   return Promise.all(keys.map(async (key) => parseRecord(await log.read(key))))
 }
 

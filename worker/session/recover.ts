@@ -31,6 +31,7 @@ import { parseCreds, sameIdentity, serializeCreds } from './creds.ts'
 import { LOG_NAME, PREVIOUS_LOG_NAME, publishLog, removeTemporaryLog, writeTemporaryLog } from './log-file.ts'
 import type { LogEntry } from './log-record.ts'
 import { scanLog, scanReadablePart, type LogContents } from './log-scan.ts'
+import { INBOX_PREFIX } from './inbox-store.ts'
 import { CREDS_FILE, CREDS_KEY, RECOVERY_KEY } from './session-key.ts'
 import { readStoredSession } from './stored-session.ts'
 
@@ -221,7 +222,9 @@ async function* entriesOf(source: Source, creds: AuthenticationCreds, recovery: 
   yield { key: RECOVERY_KEY, value: Buffer.from(JSON.stringify(recovery)) }
   const inOrder = [...source.contents.index].sort(([, a], [, b]) => a.offset - b.offset)
   for (const [key] of inOrder) {
-    if (key !== CREDS_KEY && key !== RECOVERY_KEY) yield { key, value: await readValue(source, key) }
+    // Numbers that the inbox has used since would be used once more, for other messages: a new stream begins.
+    if (key === CREDS_KEY || key === RECOVERY_KEY || key.startsWith(INBOX_PREFIX)) continue
+    yield { key, value: await readValue(source, key) }
   }
 }
 

@@ -9,7 +9,9 @@ import { messageOf } from '../../../../shared/errors.ts'
 import { SessionError } from '../../../../shared/session/session-error.ts'
 import { encodeAck } from '../../../../worker/session/ack-mark.ts'
 import { PRE_KEY_MARGIN } from '../../../../worker/session/after-rollback.ts'
+import { Inbox } from '../../../../worker/core/inbox.ts'
 import { serializeCreds } from '../../../../worker/session/creds.ts'
+import { inboxData } from '../../../../worker/session/inbox-store.ts'
 import { recoverSession } from '../../../../worker/session/recover.ts'
 import { openSession } from '../../../../worker/session/session.ts'
 import { SimulatedDisk, type DiskTree } from './fixtures/disk.ts'
@@ -266,4 +268,29 @@ t.test('an identity that was never linked, or is not that of creds.json, is not 
     )
     t.notOk('.set-aside' in partOf(disk.tree(), 'sessions'), 'nothing was changed')
   }
+})
+
+t.test('the inbox begins anew: numbers used since the state would name other messages', async (t) => {
+  const disk = SimulatedDisk.of({ sessions: { account: { 'creds.json': serializeCreds(linkedCreds()) } } })
+  const session = await openSession({ dir: DIR, fs: disk, nowMs: () => NOW_MS })
+  const inbox = new Inbox('one', session.inbox)
+  await session.authState.keys.set(inboxData(inbox.add('stanza', 'ID', NOW_MS)))
+  for (let number = 1; number <= 3; number++) await session.authState.keys.set({ 'lid-mapping': batchOf(number) })
+  await session.close()
+  const tree = disk.tree()
+  const log = fileOf(partOf(tree, 'sessions', 'account'), 'session.log')
+  log.writeUInt8(log.readUInt8(log.length - 1) ^ 1, log.length - 1)
+  const damaged = SimulatedDisk.of(tree)
+  const done = await recoverSession({
+    sessionsPath: SESSIONS,
+    accountId: 'account',
+    from: 'readable',
+    nowMs: NOW_MS,
+    fs: damaged,
+  })
+  t.equal(done?.recovery.recordsLost, 1)
+  const recovered = await openSession({ dir: DIR, fs: damaged })
+  t.equal(await readCount(recovered), 2)
+  t.same(recovered.inbox, [])
+  await recovered.close()
 })
