@@ -23,7 +23,8 @@ import { parseSetAsideName, PRUNING_PREFIX, PURGING, PUT_BACK_PREFIX } from './s
 
 /** Under which the session that made room is found again. */
 export const REPLACED = 'replaced_by_put_back'
-const TEMPORARY_WISH = '.tmp-put-back'
+/** One for each account: the lock of an account's directory keeps others from it. */
+const TEMPORARY_WISH_PREFIX = '.tmp-put-back-'
 
 export interface PutBackWish {
   readonly accountId: string
@@ -132,14 +133,15 @@ async function isThere(fs: SessionFs, dir: string, name: string): Promise<boolea
 }
 
 async function remember(fs: SessionFs, aside: string, accountId: string, session: string): Promise<void> {
-  const file = await fs.open(join(aside, TEMPORARY_WISH), 'create')
+  const temporary = join(aside, `${TEMPORARY_WISH_PREFIX}${accountId}`)
+  const file = await fs.open(temporary, 'create')
   try {
     await writeFully(file, Buffer.from(`${session}\n`), 0)
     await file.sync()
   } finally {
     await file.close()
   }
-  await fs.rename(join(aside, TEMPORARY_WISH), join(aside, `${PUT_BACK_PREFIX}${accountId}`))
+  await fs.rename(temporary, join(aside, `${PUT_BACK_PREFIX}${accountId}`))
   await fs.syncDir(aside)
 }
 

@@ -28,6 +28,7 @@ const START_LOCK_WAIT_MS = 10_000
  */
 export async function putBackToAccount(accountId: string, id: string, deps: PutBackDeps): Promise<void> {
   const { registry, fleet, clock, sessionsPath, maxAccounts } = deps
+  fleet.assertRunning()
   const session = await findSetAside(sessionsPath, id).catch((error: unknown) => {
     throw new AppError('storage_unavailable', `The sessions that were set aside can't be read: ${messageOf(error)}.`)
   })

@@ -83,7 +83,7 @@ export class Fleet {
    */
   async add(record: AccountRecord): Promise<void> {
     const { registry, clock, log } = this.#options
-    this.#assertRunning()
+    this.assertRunning()
     registry.put({ ...newAccount(record, NEW_CHILD), pairingAskedAtMs: clock.nowMs() })
     try {
       await this.#wishes.save()
@@ -106,7 +106,7 @@ export class Fleet {
 
   /** Stops the account until it is resumed, over restarts of the service as well. Resolves when the wish is on the disk. */
   async pause(accountId: string): Promise<void> {
-    this.#assertRunning()
+    this.assertRunning()
     if (this.#account(accountId).record.desired !== 'paused')
       await this.#wishes.change(accountId, { desired: 'paused' })
     this.#workers.dispatch(accountId, { type: 'stop' })
@@ -114,7 +114,7 @@ export class Fleet {
 
   /** Ends a pause. */
   async resume(accountId: string): Promise<void> {
-    this.#assertRunning()
+    this.assertRunning()
     this.#sessions.assertIdle(accountId)
     if (this.#account(accountId).record.desired === 'paused')
       await this.#wishes.change(accountId, { desired: 'running' })
@@ -126,7 +126,7 @@ export class Fleet {
    * @throws AppError not_connected: WhatsApp could not be told
    */
   async logOut(accountId: string): Promise<void> {
-    this.#assertRunning()
+    this.assertRunning()
     const account = this.#account(accountId)
     const { registry } = this.#options
     const refusal = (): AppError =>
@@ -210,7 +210,7 @@ export class Fleet {
 
   async #remove(accountId: string, purge: boolean): Promise<void> {
     const { registry, log } = this.#options
-    this.#assertRunning()
+    this.assertRunning()
     this.#sessions.assertIdle(accountId)
     const before = registry.get(accountId)
     if (before === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
@@ -231,7 +231,7 @@ export class Fleet {
    * @throws AppError session_in_use, set_aside_not_found, storage_unavailable, account_removing, shutting_down
    */
   async putBack(record: AccountRecord, session: string): Promise<void> {
-    this.#assertRunning()
+    this.assertRunning()
     if (this.#options.registry.get(record.accountId) !== undefined) this.#account(record.accountId)
     await this.#sessions.putBack(record, session)
   }
@@ -285,7 +285,8 @@ export class Fleet {
     this.#workers.killAll()
   }
 
-  #assertRunning(): void {
+  /** @throws AppError shutting_down */
+  assertRunning(): void {
     if (this.#workers.isStopping)
       throw new AppError('shutting_down', 'The service is stopping. Try again when it is up.')
   }
@@ -300,7 +301,7 @@ export class Fleet {
   }
 
   #assertActive(accountId: string): void {
-    this.#assertRunning()
+    this.assertRunning()
     if (this.#account(accountId).record.desired === 'paused') {
       throw new AppError('account_paused', `Account "${accountId}" is paused: resume it first.`)
     }

@@ -1,4 +1,4 @@
-/** `npm run session -- ...`: looks at, checks and exports the sessions on this host. */
+/** `npm run session -- ...`: looks at, checks, exports and mends the sessions on this host. */
 import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isAccountId } from '../../shared/account-id.ts'
@@ -6,7 +6,12 @@ import { messageOf } from '../../shared/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import { exportSession } from './export.ts'
 import { SessionError } from '../../shared/session/session-error.ts'
+import { putBackSession } from '../../shared/session/put-back.ts'
+import { nodeFs } from '../../shared/session/session-fs.ts'
+import { listIfThere, SET_ASIDE_DIR } from '../../shared/session/set-aside.ts'
+import { parseSetAsideName, PURGING } from '../../shared/session/set-aside-name.ts'
 import { lockSession } from '../../shared/session/session-lock.ts'
+import { recoverSession } from './recover.ts'
 import { readStoredSession, type StoredSession } from './stored-session.ts'
 
 const USAGE = `Usage: npm run session -- COMMAND [--sessions PATH]
@@ -14,6 +19,11 @@ const USAGE = `Usage: npm run session -- COMMAND [--sessions PATH]
   show ACCOUNT_ID         what the session holds: counts and sizes, no secrets
   check ACCOUNT_ID        reads all of it and verifies every checksum
   export ACCOUNT_ID DIR   writes it as Baileys' multi-file layout into an empty or absent DIR (the account is stopped)
+  recover ACCOUNT_ID --from readable|previous
+                          makes a damaged session usable: from what stands before the damage, or from the log before
+                          the last compaction; the damaged files are set aside first (the account is stopped)
+  set-aside ACCOUNT_ID    the sessions of this account that were set aside, newest first
+  put-back ACCOUNT_ID ID  makes one of them its session again; the present one is set aside (the account is stopped)
 
 PATH: --sessions, or SESSIONS_PATH, or HETZNER_SESSIONS_PATH/baileys_auth, or ./.baileys_auth.
 Exit: 0 fine, 64 wrong usage, 65 damaged, 66 no such session, 74 the disk failed, 75 in use.`
@@ -26,7 +36,9 @@ type Print = (line: string) => void
 
 interface Request {
   readonly accountId: string
+  readonly sessionsPath: string
   readonly dir: string
+  readonly from: string | undefined
   readonly rest: readonly string[]
   readonly print: Print
 }
@@ -37,6 +49,9 @@ const COMMANDS: Readonly<Record<string, { readonly operands: number; run(request
   show: { operands: 0, run: show },
   check: { operands: 0, run: check },
   export: { operands: 1, run: exportTo },
+  recover: { operands: 0, run: recover },
+  'set-aside': { operands: 0, run: listSetAside },
+  'put-back': { operands: 1, run: putBack },
 }
 
 async function show({ accountId, dir, print }: Request): Promise<void> {
@@ -80,6 +95,44 @@ async function exportTo({ accountId, dir, rest, print }: Request): Promise<void>
   }
 }
 
+async function recover({ accountId, dir, sessionsPath, from, print }: Request): Promise<void> {
+  if (from !== 'readable' && from !== 'previous') {
+    throw new UsageError(`--from is ${from === undefined ? 'missing' : `"${from}"`}: readable or previous`)
+  }
+  const lock = await lockSession({ dir, waitMs: 0, create: false })
+  try {
+    const done = await recoverSession({ sessionsPath, accountId, from, nowMs: Date.now() })
+    if (done === undefined) return print(`${accountId} is whole: nothing was done`)
+    const { recordsKept, recordsLost, bytesLeftOut, revision } = done.recovery
+    print(`${accountId} was recovered: ${recordsKept} records kept, up to revision ${revision}; ${recordsLost} lost`)
+    print(`${bytesLeftOut} bytes of the damaged log were left out. All of it is kept in ${done.asidePath}`)
+    print('The next messages of some contacts need a retry, which heals by itself.')
+  } finally {
+    await lock.release()
+  }
+}
+
+async function listSetAside({ accountId, sessionsPath, print }: Request): Promise<void> {
+  const aside = join(sessionsPath, SET_ASIDE_DIR)
+  const found = (await listIfThere(nodeFs, aside)).flatMap(({ name, kind }) => {
+    const parsed = kind === 'directory' ? parseSetAsideName(name) : undefined
+    return parsed?.accountId === accountId && parsed.reason !== PURGING ? [parsed] : []
+  })
+  found.sort((a, b) => b.setAsideAtMs - a.setAsideAtMs || (a.id < b.id ? -1 : 1))
+  if (found.length === 0) print(`${accountId} has no session in ${aside}`)
+  for (const { id, setAsideAtMs, reason } of found) print(`${new Date(setAsideAtMs).toISOString()}  ${reason}  ${id}`)
+}
+
+/** Only an account's own: whose phone another one is, is for the service to compare. */
+async function putBack({ accountId, sessionsPath, rest, print }: Request): Promise<void> {
+  const session = rest[0] ?? ''
+  if (parseSetAsideName(session)?.accountId !== accountId) {
+    throw new UsageError(`"${session}" is no session that was set aside for ${accountId}`)
+  }
+  await putBackSession({ sessionsPath, accountId, session, nowMs: Date.now() }, 0)
+  print(`${session} is the session of ${accountId} again: start the service, or the account in it`)
+}
+
 function resolveSessionsPath(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
   const fromVolume = env.HETZNER_SESSIONS_PATH ? join(env.HETZNER_SESSIONS_PATH, 'baileys_auth') : undefined
   const path = flag ?? (env.SESSIONS_PATH || fromVolume || '.baileys_auth')
@@ -99,14 +152,18 @@ async function run(args: readonly string[], print: Print): Promise<void> {
   if (rest.length !== command.operands)
     throw new UsageError(`${name} takes ${command.operands + 1} operands, not ${rest.length + 1}`)
   const sessionsPath = resolveSessionsPath(values.sessions, process.env)
-  await command.run({ accountId, dir: join(sessionsPath, accountId), rest, print })
+  const { from } = values
+  await command.run({ accountId, sessionsPath, dir: join(sessionsPath, accountId), from, rest, print })
 }
 
-function parse(args: readonly string[]): { values: { sessions?: string; help?: boolean }; positionals: string[] } {
+function parse(args: readonly string[]): {
+  values: { sessions?: string; from?: string; help?: boolean }
+  positionals: string[]
+} {
   try {
     return parseArgs({
       args: [...args],
-      options: { sessions: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: { sessions: { type: 'string' }, from: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     })
   } catch (error) {

@@ -29,9 +29,12 @@ const describe = ({ method, url }: InjectOptions): string => `${method} ${typeof
 
 const GUARDED: InjectOptions[] = [
   { method: 'GET', url: '/api/status/dashboard' },
+  { method: 'GET', url: '/api/whatsapp/sessions/set-aside' },
   { method: 'POST', url: ADD, payload: BODY },
   { method: 'POST', url: '/api/whatsapp/accounts/a/restart' },
   { method: 'DELETE', url: '/api/whatsapp/accounts/a' },
+  { method: 'POST', url: '/api/whatsapp/accounts/a/put-back', payload: { session: 'x' } },
+  { method: 'POST', url: '/api/whatsapp/accounts/a/recover', payload: { from: 'readable' } },
 ]
 
 const WRONG: [title: string, request: InjectOptions, code: ErrorCode, mentioned?: RegExp][] = [
@@ -187,7 +190,7 @@ t.test('a full house takes no more', async (t) => {
 t.test('a service that stops takes nothing on', async (t) => {
   const { app, fleet } = await started(t, { records: [recordOf('a')] })
   await fleet.stop()
-  for (const request of [post({ ...BODY, phone: '+40700000000' }), ...GUARDED.slice(2)]) {
+  for (const request of [post({ ...BODY, phone: '+40700000000' }), ...GUARDED.slice(3)]) {
     const response = await app.inject({ headers: BEARER, ...request })
     t.equal(response.statusCode, 503, `${describe(request)}: ${response.body}`)
     t.match(response.json(), { success: false, error: { code: 'shutting_down' } })
