@@ -73,11 +73,29 @@ export const ToWorker = Type.Union([
 export type ToWorker = Static<typeof ToWorker>
 export type StartMessage = Static<typeof StartMessage>
 
+/** When something last went over an account's connection, epoch ms; null when nothing has since the process began. */
+const Activity = Type.Object({
+  /** Anything at all came. */
+  lastFrameAtMs: Nullable(Type.Number()),
+  /** Baileys told of anything but the connection itself. */
+  lastEventAtMs: Nullable(Type.Number()),
+  /** A message of somebody else was read, and is durable in the inbox. */
+  lastMessageInAtMs: Nullable(Type.Number()),
+  /** WhatsApp acknowledged a message of this device. */
+  lastAckedOutAtMs: Nullable(Type.Number()),
+})
+export type Activity = Static<typeof Activity>
+
 /** Worker to supervisor. */
 export const FromWorker = Type.Union([
   /** The modules are loaded: the costly part of a start is over. `version`: Baileys' own client version. */
   Type.Object({ type: Type.Literal('ready'), version: ClientVersion }),
-  Type.Object({ type: Type.Literal('heartbeat'), rssBytes: Type.Integer(), loopDelayMs: Type.Number() }),
+  Type.Object({
+    type: Type.Literal('heartbeat'),
+    rssBytes: Type.Integer(),
+    loopDelayMs: Type.Number(),
+    activity: Activity,
+  }),
   /** Asks the connect gate for leave to open a socket. */
   Type.Object({ type: Type.Literal('permit_request') }),
   /** What came of the permit: the gate opens and closes by it. */

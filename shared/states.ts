@@ -19,6 +19,7 @@ export const REASONS = {
   opening: 'The connection is being opened.',
   restart_required: 'WhatsApp asked for a new connection, as it does after a pairing.',
   stale: 'Nothing came from WhatsApp for too long; a new connection is being opened.',
+  deaf: 'Messages came in but could not be taken up; a new connection is being opened.',
   // waiting for a phone
   not_linked: 'No phone has been linked yet.',
   pairing: 'A QR code waits to be scanned.',

@@ -4,10 +4,12 @@ import type { Clock, Timer } from '../shared/clock.ts'
 import { LATE, withDeadline } from '../shared/deadline.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
-import type { ClientVersion, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
+import type { Activity, ClientVersion, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import { isSamePhone, phoneOfJid } from '../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../shared/states.ts'
+import { ActivityRecord } from './activity.ts'
+import type { CloseCause } from './core/disconnect-policy.ts'
 import { reportOf } from './core/connection-report.ts'
 import { stepConnection } from './core/connection.ts'
 import {
@@ -21,8 +23,10 @@ import { Inbox } from './core/inbox.ts'
 import { MessageStream } from './message-stream.ts'
 import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
+import { nodeFs, type SessionFs } from '../shared/session/session-fs.ts'
 import { openSession, type Session } from './session/session.ts'
 import { setAside } from '../shared/session/set-aside.ts'
+import { Ending } from './ending.ts'
 import { endOf, nameOf } from './fault.ts'
 import { createBaileysLog } from './socket/baileys-log.ts'
 import { versionToAnnounce } from './socket/client-version.ts'
@@ -38,6 +42,8 @@ export interface AccountOptions {
   clock: Clock
   log: Log
   random: () => number
+  /** Another file system than the host's: a disk that fails, in tests. */
+  fs?: SessionFs
   /** To the supervisor; resolves when it is handed over, never rejects. */
   send: (message: FromWorker) => Promise<void>
   /** Ends the process. */
@@ -48,8 +54,8 @@ export interface AccountOptions {
 const LOCK_WAIT_MS = 10_000
 /** Reading the largest session takes a fraction of a second; a disk that takes this long hangs. */
 const OPEN_SESSION_DEADLINE_MS = 60_000
-/** For a process that ends by its own fault: what is not on the disk by then was never acknowledged. */
-const CLOSE_DEADLINE_MS = 8000
+/** Between two sockets; the queue holds a few records, and a sync takes some milliseconds. */
+const FLUSH_DEADLINE_MS = 30_000
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
 const UNDER_WAY_DEADLINE_MS = 3000
 
@@ -60,6 +66,7 @@ export class Account {
   #lock: SessionLock | undefined
   #session: Session | undefined
   #messages: MessageStream | undefined
+  readonly #activity: ActivityRecord
   #socket: OpenSocket | undefined
   #timer: Timer | undefined
   #lastFrameMs = 0
@@ -68,13 +75,19 @@ export class Account {
   /** Effects run one at a time, in order: an old socket is down before a new one opens. */
   #effects: Promise<void> = Promise.resolve()
   #begun: Promise<void> = Promise.resolve()
-  #ending: Promise<void> | undefined
+  readonly #ending: Ending
   readonly #abort = new AbortController()
 
   constructor(options: AccountOptions) {
     this.#options = options
     this.#version = versionToAnnounce(options.start.socket)
     this.#dir = join(options.start.sessionsPath, options.start.accountId)
+    this.#activity = new ActivityRecord(options.clock)
+    this.#ending = new Ending({ ...options, close: (code) => this.#close(code) })
+  }
+
+  get activity(): Activity {
+    return this.#activity.times
   }
 
   /** Takes the session directory, opens the session, and begins to connect. Ends the process if it can't. */
@@ -88,7 +101,7 @@ export class Account {
     if (start.socket.noiseRootKey !== null) trustNoiseRoot(start.socket.noiseRootKey)
     try {
       this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
-      if (this.#ending) return this.#lock.release()
+      if (this.#ending.hasBegun) return this.#lock.release()
       if ((await withDeadline(this.#openSession(), OPEN_SESSION_DEADLINE_MS, this.#options.clock)) === LATE) {
         throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_SESSION_DEADLINE_MS / 1000} s.`)
       }
@@ -97,7 +110,7 @@ export class Account {
       void this.#fail(error)
       return
     }
-    if (this.#ending) return
+    if (this.#ending.hasBegun) return
     const phone = phoneOfJid(this.#session?.authState.creds.me?.id ?? '')
     if (phone !== undefined) void this.#options.send({ type: 'identity', phone })
     this.#step({ type: 'begin', linked: this.#isLinked(), pairing: start.pairing })
@@ -129,14 +142,14 @@ export class Account {
 
   /** Closes the socket, puts everything on the disk, says so, and ends the process. Safe to call twice. */
   async stop(): Promise<void> {
-    await this.#end(EXIT.ok.code)
+    await this.#ending.begin(EXIT.ok.code)
   }
 
   /** A rejection that nobody handled: Baileys' way of saying that a frame could not be read. */
   handleUnhandled(reason: unknown): void {
     if (isStreamCorruption(reason)) {
       this.#options.log.warn({ event: 'stream.corrupted' }, 'A frame could not be decrypted')
-      this.#closed({ from: 'protocol', code: null })
+      this.#closed(this.#connection.socket, { from: 'protocol', code: null })
       return
     }
     // A query that was in flight when its socket closed rejects with a number (1006) or a Boom: nothing was lost by it.
@@ -145,7 +158,7 @@ export class Account {
 
   /** Since the last message came; Infinity when none has. */
   get quietForMs(): number {
-    const lastMs = this.#messages?.lastAddedMs ?? null
+    const lastMs = this.#activity.times.lastMessageInAtMs
     return lastMs === null ? Number.POSITIVE_INFINITY : Math.max(0, this.#options.clock.nowMs() - lastMs)
   }
 
@@ -155,9 +168,10 @@ export class Account {
   }
 
   async #openSession(): Promise<void> {
-    const { log, clock, send } = this.#options
+    const { log, clock, send, fs = nodeFs } = this.#options
     const session = await openSession({
       dir: this.#dir,
+      fs,
       log: (event, fields) => log.info({ event, ...fields }, 'Session'),
     })
     this.#session = session
@@ -167,7 +181,8 @@ export class Account {
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
     await session.proveWritable()
     const inbox = new Inbox(randomBytes(8).toString('hex'), session.inbox)
-    this.#messages = new MessageStream({ inbox, nowMs: () => clock.nowMs(), send })
+    const onMessage = (): void => this.#activity.saw('lastMessageInAtMs')
+    this.#messages = new MessageStream({ inbox, nowMs: () => clock.nowMs(), onMessage, send })
     this.#messages.pump()
   }
 
@@ -193,7 +208,7 @@ export class Account {
   }
 
   #step(event: ConnectionEvent): void {
-    if (this.#ending) return
+    if (this.#ending.hasBegun) return
     const { clock, start } = this.#options
     const [next, effects] = stepConnection(this.#connection, event, clock.monotonicMs(), start.policy)
     this.#connection = next
@@ -229,12 +244,14 @@ export class Account {
       const event = {
         type: 'timer',
         lastFrameMs: this.#lastFrameMs,
+        unheardSinceMs: this.#activity.hearing.unheardSinceMs,
+        lastHeardMs: this.#activity.hearing.lastHeardMs,
         linked: this.#isLinked(),
         random: random(),
       } as const
       this.#step(event)
       // A timer may fire a fraction of a millisecond early; the core then changes nothing and must be asked again.
-      if (before === this.#connection && !this.#ending) this.#armTimer()
+      if (before === this.#connection && !this.#ending.hasBegun) this.#armTimer()
     })
   }
 
@@ -268,7 +285,7 @@ export class Account {
         return this.#setAside(effect.reason)
       case 'renew_process':
         // Not awaited: the end waits for the effects before it, this one included.
-        void this.#end(EXIT.renew.code)
+        void this.#ending.begin(EXIT.renew.code)
         return
       default:
         return effect satisfies never
@@ -279,9 +296,12 @@ export class Account {
     const { start, clock, log } = this.#options
     const session = this.#session
     const entry = this.#messages
-    if (session === undefined || entry === undefined || this.#ending) return
+    if (session === undefined || entry === undefined || this.#ending.hasBegun) return
     // What the last socket left in the queue (the creds of a pairing, say) is durable before the next one logs in.
-    await session.flush()
+    // One whose disk hangs is of no use: the next process finds out whether the disk takes writes.
+    if ((await withDeadline(session.flush(), FLUSH_DEADLINE_MS, clock)) === LATE) {
+      throw new SessionError('storage_failed', `The disk did not take a write in ${FLUSH_DEADLINE_MS / 1000} s.`)
+    }
     this.#lastFrameMs = clock.monotonicMs()
     this.#socket = openSocket({
       auth: session.authState,
@@ -290,6 +310,7 @@ export class Account {
       log: createBaileysLog(log, clock),
       clock,
       entry,
+      activity: this.#activity,
       onEvent: (event) => this.#onSocketEvent(number, session, event),
     })
   }
@@ -314,20 +335,13 @@ export class Account {
         if (event.phone !== undefined) void send({ type: 'identity', phone: event.phone })
         return this.#step({ type: 'open', socket, wrongPhone: this.#isWrongPhone(event.phone) })
       case 'closed':
-        return this.#step({
-          type: 'closed',
-          socket,
-          cause: event.cause,
-          linked: this.#isLinked(),
-          random: this.#options.random(),
-        })
+        return this.#closed(socket, event.cause)
       default:
         return event satisfies never
     }
   }
 
-  #closed(cause: Extract<ConnectionEvent, { type: 'closed' }>['cause']): void {
-    const socket = this.#connection.socket
+  #closed(socket: number, cause: CloseCause): void {
     this.#step({ type: 'closed', socket, cause, linked: this.#isLinked(), random: this.#options.random() })
   }
 
@@ -350,33 +364,13 @@ export class Account {
 
   /** What can't be gone on from in this process: said to the supervisor, then the process ends with the code that fits. */
   async #fail(error: unknown): Promise<void> {
-    if (this.#ending) return this.#ending
+    const { log, send } = this.#options
     const [code, reason] = endOf(error)
-    this.#options.log.error({ event: 'account.failed', reason, cause: messageOf(error) }, 'The account can not go on')
     // No step from here on: a report after the fault would take it back.
-    const said = this.#options.send({ type: 'fault', reason, message: messageOf(error) })
-    return this.#end(code, said)
-  }
-
-  #end(code: number, before: Promise<void> = Promise.resolve()): Promise<void> {
-    this.#ending ??= this.#closeInTime(code, before).then((finalCode) => this.#options.exit(finalCode))
-    return this.#ending
-  }
-
-  /**
-   * A process that has decided to end does end, whatever closing does: with its heartbeats going on it would look alive.
-   * One that was asked to stop has the supervisor to count its seconds.
-   */
-  async #closeInTime(code: number, before: Promise<void>): Promise<number> {
-    const { clock, log } = this.#options
-    const closing = before.then(() => this.#close(code))
-    try {
-      const finalCode = code === EXIT.ok.code ? await closing : await withDeadline(closing, CLOSE_DEADLINE_MS, clock)
-      return finalCode === LATE ? code : finalCode
-    } catch (error) {
-      log.error({ event: 'account.close_failed', cause: messageOf(error) }, 'Closing failed')
-      return code === EXIT.ok.code ? EXIT.storageFailed.code : code
-    }
+    return this.#ending.begin(code, () => {
+      log.error({ event: 'account.failed', reason, cause: messageOf(error) }, 'The account can not go on')
+      return send({ type: 'fault', reason, message: messageOf(error) })
+    })
   }
 
   async #close(code: number): Promise<number> {

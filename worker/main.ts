@@ -111,7 +111,8 @@ setInterval(() => {
   const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
   lastBeatMs = nowMs
   const { rssBytes, retire } = health.look(account.quietForMs)
-  void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs) })
+  const { activity } = account
+  void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), activity })
   if (retire) account.retire()
 }, start.heartbeatIntervalMs)
 

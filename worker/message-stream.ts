@@ -14,6 +14,8 @@ export interface MessageStreamOptions {
   inbox: Inbox
   /** Epoch ms. */
   nowMs: () => number
+  /** A message is durable. */
+  onMessage: () => void
   /** To the supervisor; never rejects. */
   send: (message: Extract<FromWorker, { type: 'messages' }>) => Promise<void>
 }
@@ -26,15 +28,9 @@ export class MessageStream implements Entry {
   readonly #options: MessageStreamOptions
   #inFlight = false
   #waiting: (() => void)[] = []
-  #lastAddedMs: number | null = null
 
   constructor(options: MessageStreamOptions) {
     this.#options = options
-  }
-
-  /** Epoch ms of the last message that came in during this process; null when none has. */
-  get lastAddedMs(): number | null {
-    return this.#lastAddedMs
   }
 
   /** Sends what waits, if nothing is on its way. What the supervisor had not taken from an earlier process comes first. */
@@ -76,7 +72,7 @@ export class MessageStream implements Entry {
 
   committed(sequence: number): void {
     this.#options.inbox.committed(sequence)
-    this.#lastAddedMs = this.#options.nowMs()
+    this.#options.onMessage()
     this.pump()
   }
 

@@ -1,4 +1,4 @@
-import type { FromWorker } from '../../shared/ipc.ts'
+import type { Activity, FromWorker } from '../../shared/ipc.ts'
 import { newMessages } from './received.ts'
 import type { Account } from './registry.ts'
 
@@ -12,7 +12,8 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
     case 'heartbeat': {
       if (account.process === null) return {}
       const { rssBytes, loopDelayMs } = message
-      return { process: { ...account.process, rssBytes, loopDelayMs } }
+      const activity = latest(account.activity, message.activity)
+      return { process: { ...account.process, rssBytes, loopDelayMs }, activity }
     }
     case 'connection': {
       const { status, reason, code, attempt, nextTryAtMs } = message
@@ -53,5 +54,15 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
       return {}
     default:
       return message satisfies never
+  }
+}
+
+/** A process that is new knows nothing of what its predecessor saw. */
+function latest(known: Activity, said: Activity): Activity {
+  return {
+    lastFrameAtMs: said.lastFrameAtMs ?? known.lastFrameAtMs,
+    lastEventAtMs: said.lastEventAtMs ?? known.lastEventAtMs,
+    lastMessageInAtMs: said.lastMessageInAtMs ?? known.lastMessageInAtMs,
+    lastAckedOutAtMs: said.lastAckedOutAtMs ?? known.lastAckedOutAtMs,
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/clock.ts'
+import type { Activity } from '../../shared/ipc.ts'
 import { isSamePhone } from '../../shared/phone.ts'
 import type { ConnectionReport, Reason } from '../../shared/states.ts'
 import type { Child } from '../core/child-lifecycle.ts'
@@ -23,6 +24,8 @@ export interface Account {
   lastMessageAtMs: number | null
   /** How far its messages have come here; null before the first. */
   received: Received | null
+  /** What went over its connections, as far as its processes have said since the supervisor's start. */
+  activity: Activity
   /** Whether a process of the account has been connected since the supervisor's start. */
   hasConnected: boolean
   /** Connections that were opened again after one had ended, since the supervisor's start. */
@@ -45,6 +48,7 @@ export function newAccount(record: AccountRecord, child: Child): Account {
     lastEventAtMs: null,
     lastMessageAtMs: null,
     received: null,
+    activity: { lastFrameAtMs: null, lastEventAtMs: null, lastMessageInAtMs: null, lastAckedOutAtMs: null },
     hasConnected: false,
     reconnectCount: 0,
     crashCount: 0,

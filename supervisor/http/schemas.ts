@@ -89,6 +89,13 @@ export const DashboardAccount = Type.Object({
   nextTryAt: Nullable(IsoTime),
   lastEventAt: Nullable(IsoTime),
   lastMessageAt: Nullable(IsoTime),
+  /** What went over the connection, as the worker's last heartbeat told it. */
+  activity: Type.Object({
+    lastFrameAt: Nullable(IsoTime),
+    lastEventAt: Nullable(IsoTime),
+    lastMessageInAt: Nullable(IsoTime),
+    lastAckedOutAt: Nullable(IsoTime),
+  }),
   reconnectCount: Type.Integer(),
   needsQR: Type.Boolean(),
   qrCode: Type.Optional(Type.String({ description: 'PNG data URL, only while needsQR' })),

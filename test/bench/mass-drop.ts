@@ -7,7 +7,6 @@ import pLimit from 'p-limit'
 import { testPhones } from '../fixtures/paired-fleet.ts'
 import { readQr } from '../fixtures/qr-reader.ts'
 import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
-import { until } from '../fixtures/until.ts'
 import { describeMachine } from './mass-drop/machine.ts'
 import { FIELD, fieldTable, tableOf } from './mass-drop/report.ts'
 import { measureDrop, MODES, type Fleet, type Mode, type Row } from './mass-drop/row.ts'
@@ -110,10 +109,7 @@ async function pair(service: SupervisorProcess, simulator: SimulatorProcess, pho
   const picture = qrCode ?? (await service.account(accountId, (account) => account.qrCode !== undefined)).qrCode ?? ''
   await simulator.scan(readQr(picture), phone)
   // The next of this lane begins when this one is up: four pairings at a time, however many accounts.
-  await until('the account to connect', async () => {
-    const { accounts } = await service.dashboard()
-    return accounts.some((account) => account.accountId === accountId && account.status === 'connected')
-  })
+  await service.account(accountId, ({ status }) => status === 'connected', PAIR_DEADLINE_MS)
 }
 
 async function run({ accounts, outages, modes, settleS, json }: Options): Promise<void> {

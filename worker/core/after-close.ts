@@ -93,6 +93,11 @@ function follow(
   const attempt = c.attempt + 1
   switch (verdict.follows) {
     case 'at_once': {
+      if (verdict.reason === 'deaf') {
+        const deafInRow = c.deafInRow + 1
+        if (deafInRow >= 2) return [{ ...c, state: { name: 'stopped' } }, [...before, { type: 'renew_process' }]]
+        return queue({ ...c, deafInRow }, verdict.reason, cause.code, nowMs, before)
+      }
       if (verdict.reason === 'stale') {
         const staleInRow = c.staleInRow + 1
         if (staleInRow >= 2) return [{ ...c, state: { name: 'stopped' } }, [...before, { type: 'renew_process' }]]

@@ -49,6 +49,8 @@ export interface Connection {
   restarts: number
   /** Sockets in a row that went silent. */
   staleInRow: number
+  /** Sockets that went deaf since a message was last heard. */
+  deafInRow: number
   /** When another program last took this session over; null when that is long ago. */
   replacedMs: number | null
   /** The operator wants a QR code. */
@@ -59,6 +61,17 @@ export interface Connection {
   linkedHere: boolean
   /** WhatsApp has refused the session for good, and it still lies in its place: the supervisor is asked first. */
   keepsRefused: boolean
+}
+
+export interface TimerEvent {
+  type: 'timer'
+  lastFrameMs: number
+  /** Since when a message that came over this socket has led to nothing; null or absent when none is waited for. */
+  unheardSinceMs?: number | null
+  /** When this socket last told of messages; null or absent when it has not. */
+  lastHeardMs?: number | null
+  linked: boolean
+  random: number
 }
 
 export type ConnectionEvent =
@@ -87,7 +100,7 @@ export type ConnectionEvent =
   /** The operator wants this device unlinked. */
   | { type: 'log_out' }
   | { type: 'closed'; socket: number; cause: CloseCause; linked: boolean; random: number }
-  | { type: 'timer'; lastFrameMs: number; linked: boolean; random: number }
+  | TimerEvent
 
 export type ConnectionEffect =
   | { type: 'request_permit' }
@@ -142,6 +155,7 @@ export const NEW_CONNECTION: Connection = {
   firstRefusalMs: null,
   restarts: 0,
   staleInRow: 0,
+  deafInRow: 0,
   replacedMs: null,
   pairing: false,
   justPaired: false,

@@ -17,6 +17,7 @@ import {
   type ConnectionLimits,
   type ConnectionState,
   type Step,
+  type TimerEvent,
 } from './connection-state.ts'
 import { judgeLiveness } from './liveness.ts'
 import type { Reason } from '../../shared/states.ts'
@@ -184,12 +185,7 @@ function unlink(c: Connection, reason: Reason, before: ConnectionEffect[]): Step
   ]
 }
 
-function timer(
-  c: Connection,
-  event: { lastFrameMs: number; linked: boolean; random: number },
-  nowMs: number,
-  limits: ConnectionLimits,
-): Step {
+function timer(c: Connection, event: TimerEvent, nowMs: number, limits: ConnectionLimits): Step {
   const dueMs = deadlineOf(c)
   if (dueMs === undefined || nowMs < dueMs) return [c, []]
   const { state } = c
@@ -204,7 +200,9 @@ function timer(
       const healthy = nowMs - state.sinceMs >= HEALTHY_AFTER_MS
       // Silence is found after minutes, so only a frame shows that the socket was alive as well as old.
       const staleInRow = event.lastFrameMs - state.sinceMs >= HEALTHY_AFTER_MS ? 0 : c.staleInRow
-      const known = healthy ? { ...c, ...CLEAN, staleInRow } : c
+      // Frames say nothing of hearing: only a message that was heard does.
+      const deafInRow = (event.lastHeardMs ?? null) === null ? c.deafInRow : 0
+      const known = healthy ? { ...c, ...CLEAN, staleInRow, deafInRow } : { ...c, deafInRow }
       return checkLiveness(known, state, event, nowMs, limits)
     }
     case 'idle':
@@ -218,7 +216,7 @@ function timer(
 function checkLiveness(
   c: Connection,
   state: Extract<ConnectionState, { name: 'open' }>,
-  event: { lastFrameMs: number; linked: boolean; random: number },
+  event: TimerEvent,
   nowMs: number,
   limits: ConnectionLimits,
 ): Step {
@@ -228,6 +226,7 @@ function checkLiveness(
     lastFrameMs: event.lastFrameMs,
     probeSentMs: state.probeSentMs,
     staleAfterMs: limits.staleConnectionThresholdMs,
+    unheardSinceMs: event.unheardSinceMs ?? null,
   })
   const nextCheckMs = nowMs + limits.healthCheckIntervalMs
   switch (verdict) {
@@ -239,6 +238,8 @@ function checkLiveness(
       return [{ ...c, state: { ...state, nextCheckMs, probeSentMs: nowMs } }, [{ type: 'probe', socket: c.socket }]]
     case 'dead':
       return closed(c, { from: 'stale', code: null }, event.linked, event.random, nowMs, limits)
+    case 'deaf':
+      return closed(c, { from: 'deaf', code: null }, event.linked, event.random, nowMs, limits)
     default:
       return verdict satisfies never
   }

@@ -45,7 +45,7 @@ export interface CloseCause {
    * `transport`: the WebSocket or the network. `login`: WhatsApp's <failure>. `stream`: WhatsApp's <stream:error>.
    * `upgrade`: HTTP status instead of a WebSocket. `qr_expired`: no scan. Others are our own watchdogs.
    */
-  from: 'transport' | 'login' | 'stream' | 'upgrade' | 'qr_expired' | 'open_timeout' | 'stale' | 'protocol'
+  from: 'transport' | 'login' | 'stream' | 'upgrade' | 'qr_expired' | 'open_timeout' | 'stale' | 'deaf' | 'protocol'
   code: number | null
 }
 
@@ -82,6 +82,8 @@ export function verdictOn(cause: CloseCause): Verdict {
       return down('connect_timeout', 'backoff', 'failed')
     case 'stale':
       return { status: 'connecting', reason: 'stale', follows: 'at_once', gate: 'failed' }
+    case 'deaf':
+      return { status: 'connecting', reason: 'deaf', follows: 'at_once', gate: 'answered' }
     case 'protocol':
       return down('protocol_error', 'backoff', 'failed')
     case 'upgrade':

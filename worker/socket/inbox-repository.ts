@@ -22,6 +22,9 @@ export interface Entry {
   abandoned(sequence: number): void
 }
 
+/** Told of the end of each decryption, of others' messages and of own ones. */
+export type OnDecrypted = (ciphertext: Uint8Array, good: boolean) => void
+
 /** One byte of padding after a message of no bytes: Baileys reads it as a message without content. */
 const EMPTY_MESSAGE = 1
 
@@ -41,7 +44,7 @@ const EMPTY_MESSAGE = 1
  * can't be read and Baileys asks for it again, which brings the key. Of an empty message nothing else that Baileys makes
  * of content (a deletion, a new expiry) happens; it did when the message came first, or is lost like any event by a kill.
  */
-export function inboxRepository(stanzas: Stanzas, entry: Entry): MakeRepository {
+export function inboxRepository(stanzas: Stanzas, entry: Entry, onEnd: OnDecrypted = () => {}): MakeRepository {
   return (auth, logger, pnToLid) => {
     const repository = DEFAULT_CONNECTION_CONFIG.makeSignalRepository(auth, logger, pnToLid)
     const keys = transactional(auth.keys)
@@ -72,11 +75,27 @@ export function inboxRepository(stanzas: Stanzas, entry: Entry): MakeRepository 
       }
     }
 
+    const watched = (ciphertext: Uint8Array, work: Promise<Uint8Array>): Promise<Uint8Array> => {
+      work.then(
+        () => onEnd(ciphertext, true),
+        () => onEnd(ciphertext, false),
+      )
+      return work
+    }
+
     return {
       ...repository,
       // The same locks as Baileys' own: a transaction inside another joins it, whatever lock it names.
-      decryptMessage: (opts) => receive(opts.ciphertext, opts.jid, () => repository.decryptMessage(opts)),
-      decryptGroupMessage: (opts) => receive(opts.msg, opts.group, () => repository.decryptGroupMessage(opts)),
+      decryptMessage: (opts) =>
+        watched(
+          opts.ciphertext,
+          receive(opts.ciphertext, opts.jid, () => repository.decryptMessage(opts)),
+        ),
+      decryptGroupMessage: (opts) =>
+        watched(
+          opts.msg,
+          receive(opts.msg, opts.group, () => repository.decryptGroupMessage(opts)),
+        ),
     }
   }
 }

@@ -10,6 +10,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { withDeadline } from '../../shared/deadline.ts'
 import type { ClientVersion } from '../../shared/ipc.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
+import type { ActivityRecord } from '../activity.ts'
 import type { CloseCause } from '../core/disconnect-policy.ts'
 import type { BaileysLog } from './baileys-log.ts'
 import { inboxRepository, type Entry } from './inbox-repository.ts'
@@ -43,6 +44,7 @@ export interface SocketOptions {
   clock: Clock
   /** Messages of others are entered here, not told as events. */
   entry: Entry
+  activity: ActivityRecord
   onEvent: (event: SocketEvent) => void
 }
 
@@ -62,6 +64,8 @@ const FIRST_QR_MS = 60_000
 const NEXT_QR_MS = 20_000
 /** For the other side's close frame: what a healthy server needs, where Baileys itself would wait for 30 s. */
 const CLOSE_FRAME_WAIT_MS = 1000
+/** Events that speak of the connection itself; all others carry something that somebody sent. */
+const CONNECTION_EVENTS = new Set(['connection.update', 'creds.update'])
 const TEAR_DOWN_DEADLINE_MS = 1000
 /** For the unlinking to reach WhatsApp; Baileys ends the socket by itself after it. */
 const LOG_OUT_DEADLINE_MS = 5000
@@ -86,9 +90,15 @@ export function openSocket(options: SocketOptions): OpenSocket {
   }
 
   const stanzas = new Stanzas(() => options.auth.creds)
+  const { activity } = options
+  const hearing = activity.newSocket()
+  const tickets = new WeakMap<Uint8Array, number>()
   const socket = makeWASocket({
     auth: options.auth,
-    makeSignalRepository: inboxRepository(stanzas, options.entry),
+    makeSignalRepository: inboxRepository(stanzas, options.entry, (ciphertext, good) => {
+      const ticket = tickets.get(ciphertext)
+      if (ticket !== undefined) hearing.settled(ticket, good, clock.monotonicMs())
+    }),
     logger: options.log,
     browser: Browsers.ubuntu('Chrome'),
     ...(options.url === null ? {} : { waWebSocketUrl: options.url }),
@@ -135,8 +145,20 @@ export function openSocket(options: SocketOptions): OpenSocket {
       close(cause)
     }
   })
-  socket.ws.on('CB:message', (node: BinaryNode) => void stanzas.note(node))
-  socket.ws.on('frame', () => emit({ type: 'frame' }))
+  socket.ev.process((events) => {
+    if (Object.keys(events).some((name) => !CONNECTION_EVENTS.has(name))) activity.saw('lastEventAtMs')
+    if (events['messages.upsert'] !== undefined) hearing.told(clock.monotonicMs())
+  })
+  socket.ws.on('CB:message', (node: BinaryNode) => {
+    for (const ciphertext of stanzas.note(node)) tickets.set(ciphertext, hearing.arrived(clock.monotonicMs()))
+  })
+  socket.ws.on('CB:ack,class:message', ({ attrs }: BinaryNode) => {
+    if (attrs['error'] === undefined) activity.saw('lastAckedOutAtMs')
+  })
+  socket.ws.on('frame', () => {
+    activity.saw('lastFrameAtMs')
+    emit({ type: 'frame' })
+  })
   // Baileys listens to this event and does nothing, which keeps `ws` from failing: without us, no event ever comes.
   socket.ws.on('unexpected-response', (_request: unknown, response: { statusCode?: number; destroy?: () => void }) => {
     response.destroy?.()

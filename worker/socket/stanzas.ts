@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto'
-import { areJidsSameUser, type AuthenticationCreds, type BinaryNode } from '@whiskeysockets/baileys'
+import {
+  areJidsSameUser,
+  decodeMessageNode,
+  getBinaryNodeChild,
+  type AuthenticationCreds,
+  type BinaryNode,
+} from '@whiskeysockets/baileys'
 
 /** The message that a ciphertext belongs to. */
 export interface Stanza {
@@ -29,9 +35,9 @@ export class Stanzas {
     this.#creds = creds
   }
 
-  /** @returns whether the stanza brings a ciphertext that Baileys will try to decrypt */
-  note(node: BinaryNode): boolean {
-    const ciphertexts = ciphertextsOf(node)
+  /** @returns the ciphertexts of the stanza that Baileys will try to decrypt, in the order in which it will */
+  note(node: BinaryNode): readonly Uint8Array[] {
+    const ciphertexts = this.#isRefused(node) ? [] : ciphertextsOf(node)
     const { id, from, participant = '', category } = node.attrs
     // What the own phone and the account's other devices write is no message of others, and neither is a peer message.
     if (id !== undefined && from !== undefined && category !== 'peer' && !this.#isOwn(participant || from)) {
@@ -39,11 +45,23 @@ export class Stanzas {
       const shared: Stanza = { id, stanza, left: ciphertexts.length }
       for (const ciphertext of ciphertexts) this.#byCiphertext.set(ciphertext, shared)
     }
-    return ciphertexts.length > 0
+    return ciphertexts
   }
 
   of(ciphertext: Uint8Array): Stanza | undefined {
     return this.#byCiphertext.get(ciphertext)
+  }
+
+  /** Whether Baileys refuses it before it looks at a ciphertext, as handleMessage and decodeMessageNode do. */
+  #isRefused(node: BinaryNode): boolean {
+    const { me } = this.#creds()
+    if (me === undefined || getBinaryNodeChild(node, 'enc')?.attrs['type'] === 'msmsg') return true
+    try {
+      decodeMessageNode(node, me.id, me.lid ?? '')
+      return false
+    } catch {
+      return true
+    }
   }
 
   #isOwn(jid: string): boolean {

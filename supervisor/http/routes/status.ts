@@ -68,6 +68,12 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
     nextTryAt: iso(nextTryAtMs),
     lastEventAt: iso(account.lastEventAtMs),
     lastMessageAt: iso(account.lastMessageAtMs),
+    activity: {
+      lastFrameAt: iso(account.activity.lastFrameAtMs),
+      lastEventAt: iso(account.activity.lastEventAtMs),
+      lastMessageInAt: iso(account.activity.lastMessageInAtMs),
+      lastAckedOutAt: iso(account.activity.lastAckedOutAtMs),
+    },
     reconnectCount: account.reconnectCount,
     needsQR: status === 'needs_qr',
     ...(living === null

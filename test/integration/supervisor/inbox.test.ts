@@ -58,6 +58,8 @@ await t.test('each message that WhatsApp got a receipt for is in the event strea
     t.notMatch(JSON.stringify(line), new RegExp(`secret|${CONTACT}`))
     const { lastMessageAt } = await service.account(accountId, (account) => account.lastMessageAt !== null)
     t.match(lastMessageAt, /Z$/)
+    const { activity } = await service.account(accountId, (account) => account.activity.lastMessageInAt !== null)
+    t.match(activity, { lastFrameAt: /Z$/, lastEventAt: /Z$/, lastMessageInAt: /Z$/, lastAckedOutAt: null })
   })
 
   await t.test(

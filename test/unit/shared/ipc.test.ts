@@ -38,7 +38,12 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
 }
 const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }> } = {
   ready: { type: 'ready', version: [2, 3000, 1] },
-  heartbeat: { type: 'heartbeat', rssBytes: 1, loopDelayMs: 0.5 },
+  heartbeat: {
+    type: 'heartbeat',
+    rssBytes: 1,
+    loopDelayMs: 0.5,
+    activity: { lastFrameAtMs: 1, lastEventAtMs: 1, lastMessageInAtMs: null, lastAckedOutAtMs: 1 },
+  },
   permit_request: { type: 'permit_request' },
   permit_result: { type: 'permit_result', result: 'answered' },
   connection: {

@@ -30,3 +30,15 @@ t.test('the level is kept', async (t) => {
     t.equal(lines().length, level === 'silent' ? 0 : LOG_LEVELS.indexOf(level) + 1, level)
   }
 })
+
+t.test('a flood of one event is counted, not printed; the others and debug lines go on', async (t) => {
+  const { log, lines } = captureLog('debug')
+  for (let i = 0; i < 1000; i++) log.warn({ event: 'loop.failed', i }, 'x')
+  log.warn({ event: 'loop.failed', accountId: 'b' }, 'x')
+  log.info({ event: 'other.happened' }, 'x')
+  for (let i = 0; i < 200; i++) log.debug({ event: 'detail.seen' }, 'x')
+  const count = (event: string): number => lines().filter((line) => line['event'] === event).length
+  t.equal(count('loop.failed'), 101)
+  t.equal(count('other.happened'), 1)
+  t.equal(count('detail.seen'), 200)
+})

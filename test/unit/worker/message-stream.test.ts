@@ -15,6 +15,7 @@ function streamWith(count: number): {
   const stream = new MessageStream({
     inbox: new Inbox('s', []),
     nowMs: () => 5,
+    onMessage: () => undefined,
     send: async (message) => void sent.push(message),
   })
   const receive = (from: number, to: number): void => {

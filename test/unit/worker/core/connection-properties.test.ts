@@ -86,12 +86,13 @@ class Shell {
   }
 
   /** The timer of the current state fires when it is due; each of them must lead somewhere. */
-  timer(lastFrameMs: number, linked: boolean, random: number): void {
+  timer(lastFrameMs: number, linked: boolean, random: number, unheardSinceMs: number | null = null): void {
     const dueMs = deadlineOf(this.c)
     if (dueMs === undefined) return
     this.nowMs = Math.max(this.nowMs, dueMs)
     const before = this.c
-    this.step({ type: 'timer', lastFrameMs, linked, random })
+    const lastHeardMs = random < 0.5 ? null : this.nowMs
+    this.step({ type: 'timer', lastFrameMs, unheardSinceMs, lastHeardMs, linked, random })
     const nextMs = deadlineOf(this.c)
     if (this.c.state.name === before.state.name && nextMs !== undefined && nextMs <= this.nowMs) {
       throw new Error(`the timer of ${before.state.name} would fire again at once`)
@@ -122,7 +123,17 @@ const code = fc.constantFrom(
   516,
 )
 const anyCause: fc.Arbitrary<CloseCause> = fc.record({
-  from: fc.constantFrom('transport', 'login', 'stream', 'upgrade', 'qr_expired', 'open_timeout', 'stale', 'protocol'),
+  from: fc.constantFrom(
+    'transport',
+    'login',
+    'stream',
+    'upgrade',
+    'qr_expired',
+    'open_timeout',
+    'stale',
+    'deaf',
+    'protocol',
+  ),
   code,
 })
 const outageCause: fc.Arbitrary<CloseCause> = fc.oneof(
@@ -195,7 +206,7 @@ t.test(
               shell.step({ type: op, socket, cause, linked, random })
               break
             case 'timer':
-              shell.timer(shell.nowMs - ms, linked, random)
+              shell.timer(shell.nowMs - ms, linked, random, old === 1 ? shell.nowMs - ms : null)
               break
             case 'pass':
               shell.nowMs += ms

@@ -38,6 +38,7 @@ const DESIGN: [row: string, CloseCause, Expected][] = [
   ['HTTP 403 on upgrade', { from: 'upgrade', code: 403 }, ['disconnected', 'connect_refused', 'backoff', 'failed']],
   ['no event at all', { from: 'open_timeout', code: null }, ['disconnected', 'connect_timeout', 'backoff', 'failed']],
   ['open, but silent', { from: 'stale', code: null }, ['connecting', 'stale', 'at_once', 'failed']],
+  ['open, but deaf', { from: 'deaf', code: null }, ['connecting', 'deaf', 'at_once', 'answered']],
   ['a corrupt frame', { from: 'protocol', code: null }, ['disconnected', 'protocol_error', 'backoff', 'failed']],
   ['no code at all', { from: 'transport', code: null }, ['disconnected', 'connection_closed', 'backoff', 'failed']],
 ]
@@ -78,7 +79,7 @@ for (const [fault, from, codes, follows] of OBSERVED) {
 t.test('only a word of WhatsApp itself can cost a session', async (t) => {
   const costly = new Set<Follows>(['spend', 'unlink'])
   for (let code = 0; code < 1000; code++) {
-    for (const from of ['upgrade', 'open_timeout', 'stale', 'protocol', 'qr_expired'] as const) {
+    for (const from of ['upgrade', 'open_timeout', 'stale', 'deaf', 'protocol', 'qr_expired'] as const) {
       const { follows } = verdictOn({ from, code })
       if (costly.has(follows)) t.fail(`${from} ${code}: ${follows}`)
     }

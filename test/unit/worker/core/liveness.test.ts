@@ -1,5 +1,5 @@
 import t from 'tap'
-import { judgeLiveness, PROBE_DEADLINE_MS } from '../../../../worker/core/liveness.ts'
+import { DEAF_AFTER_MS, judgeLiveness, PROBE_DEADLINE_MS } from '../../../../worker/core/liveness.ts'
 
 const STALE_MS = 300_000
 const TABLE: [title: string, lastFrameMs: number, probeSentMs: number | null, nowMs: number, expected: string][] = [
@@ -16,6 +16,22 @@ const TABLE: [title: string, lastFrameMs: number, probeSentMs: number | null, no
 
 for (const [title, lastFrameMs, probeSentMs, nowMs, expected] of TABLE) {
   t.test(title, async (t) => {
-    t.equal(judgeLiveness({ nowMs, lastFrameMs, probeSentMs, staleAfterMs: STALE_MS }), expected)
+    const input = { nowMs, lastFrameMs, probeSentMs, staleAfterMs: STALE_MS, unheardSinceMs: null }
+    t.equal(judgeLiveness(input), expected)
+  })
+}
+
+const HEARING: [title: string, unheardSinceMs: number | null, nowMs: number, expected: string][] = [
+  ['nothing is waited for', null, 10 * DEAF_AFTER_MS, 'alive'],
+  ['a message came just now', 1000, 1000, 'alive'],
+  ['a moment before its time', 1000, 1000 + DEAF_AFTER_MS - 1, 'alive'],
+  ['frames come, and nothing came of them', 1000, 1000 + DEAF_AFTER_MS, 'deaf'],
+]
+
+for (const [title, unheardSinceMs, nowMs, expected] of HEARING) {
+  t.test(title, async (t) => {
+    const input = { nowMs, lastFrameMs: nowMs, staleAfterMs: STALE_MS, unheardSinceMs }
+    t.equal(judgeLiveness({ ...input, probeSentMs: null }), expected)
+    t.equal(judgeLiveness({ ...input, probeSentMs: nowMs }), expected, 'a probe that was answered changes nothing')
   })
 }

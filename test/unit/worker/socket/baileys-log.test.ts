@@ -80,5 +80,5 @@ t.test('a message that repeats itself is printed once a minute, and counted mean
 t.test('endless kinds of messages are one kind in the end', async (t) => {
   const { baileys, lines } = started()
   for (let i = 0; i < 5000; i++) baileys.warn({}, `kind ${i}`)
-  t.equal(lines().length, 301)
+  t.equal(lines().length, 100, 'and the log prints no more lines of one event within a minute')
 })

@@ -16,7 +16,8 @@ const message = (attrs: Record<string, string>, ...content: BinaryNode[]): Binar
 t.test('a ciphertext is known by its bytes, with the message that it came with', async (t) => {
   const book = stanzas()
   const [first, second] = [enc('pkmsg'), enc('skmsg')]
-  t.equal(book.note(message({ from: '5@g.us', participant: '222@lid' }, first, second)), true)
+  const noted = book.note(message({ from: '5@g.us', participant: '222@lid' }, first, second))
+  t.strictSame(noted, [bytes(first), bytes(second)])
   t.match(book.of(bytes(first)), { id: 'A', left: 2 })
   t.equal(book.of(bytes(first)), book.of(bytes(second)), 'one message')
   t.equal(book.of(Buffer.from(bytes(first))), undefined, 'equal bytes of elsewhere are not these')
@@ -47,7 +48,7 @@ t.test('what the own phone and other own devices write goes straight through', a
   for (const attrs of own) {
     const book = stanzas()
     const only = enc('msg')
-    t.equal(book.note(message(attrs, only)), true, 'it will be decrypted all the same')
+    t.strictSame(book.note(message(attrs, only)), [bytes(only)], 'it will be decrypted all the same')
     t.equal(book.of(bytes(only)), undefined, JSON.stringify(attrs))
   }
 })
@@ -55,8 +56,11 @@ t.test('what the own phone and other own devices write goes straight through', a
 t.test('what Baileys does not decrypt is not waited for', async (t) => {
   const book = stanzas()
   const only = enc('msg')
-  t.equal(book.note(message({}, enc('msmsg'), { tag: 'plaintext', attrs: {}, content: randomBytes(3) })), false)
-  t.equal(book.note({ tag: 'message', attrs: { id: 'A', from: '222@lid' } }), false)
-  t.equal(book.note(message({}, enc('msmsg'), only)), true)
+  t.strictSame(book.note(message({}, enc('msmsg'), enc('msg'))), [], 'refused unread')
+  t.strictSame(book.note(message({}, { tag: 'plaintext', attrs: {}, content: randomBytes(3) })), [])
+  t.strictSame(book.note({ tag: 'message', attrs: { id: 'A', from: '222@lid' } }), [])
+  t.strictSame(book.note(message({ recipient: '333@lid' }, enc('msg'))), [], 'of another, to another')
+  t.strictSame(book.note(message({ from: 'nobody' }, enc('msg'))), [])
+  t.strictSame(book.note(message({}, only, enc('msmsg'))), [bytes(only)])
   t.match(book.of(bytes(only)), { left: 1 })
 })

@@ -1,0 +1,51 @@
+/**
+ * Whether what comes over a connection also comes out of it. One of these per socket. Times are monotonic milliseconds.
+ *
+ * Two things are waited for: the end of a decryption, good or bad, of each ciphertext that arrived; and Baileys' event
+ * after one that was good. Ciphertexts are handled in the order in which they came, but for those that Baileys drops:
+ * so the end of one is also that of all before it. A bad end brings no event in some cases (a message that was read
+ * before), so it is taken for one.
+ */
+export class Hearing {
+  /** Ciphertexts that wait for the end of their decryption: when they came, oldest first. */
+  readonly #waiting = new Map<number, number>()
+  #lastTicket = 0
+  #lastEndMs = 0
+  #untoldSinceMs: number | null = null
+  #lastHeardMs: number | null = null
+
+  /** A ciphertext came; the ticket is for its end. */
+  arrived(nowMs: number): number {
+    this.#waiting.set(++this.#lastTicket, nowMs)
+    return this.#lastTicket
+  }
+
+  /** Its decryption is over. */
+  settled(ticket: number, good: boolean, nowMs: number): void {
+    for (const earlier of this.#waiting.keys()) {
+      if (earlier > ticket) break
+      this.#waiting.delete(earlier)
+    }
+    this.#lastEndMs = nowMs
+    this.#untoldSinceMs = good ? (this.#untoldSinceMs ?? nowMs) : null
+  }
+
+  /** Baileys told of messages. */
+  told(nowMs: number): void {
+    this.#untoldSinceMs = null
+    this.#lastHeardMs = nowMs
+  }
+
+  /** Since when something that came has led to nothing; null when nothing is waited for. */
+  get unheardSinceMs(): number | null {
+    const [oldestMs] = this.#waiting.values()
+    const sinceMs = oldestMs === undefined ? Infinity : Math.max(oldestMs, this.#lastEndMs)
+    const unheardMs = Math.min(sinceMs, this.#untoldSinceMs ?? Infinity)
+    return unheardMs === Infinity ? null : unheardMs
+  }
+
+  /** When Baileys last told of messages; null when it has not. */
+  get lastHeardMs(): number | null {
+    return this.#lastHeardMs
+  }
+}
