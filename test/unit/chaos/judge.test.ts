@@ -78,8 +78,13 @@ const CASES: [name: string, change: Partial<Evidence>, demand: RegExp, detail: R
     /paired again/,
     /identity/,
   ],
-  ['an unlinked account that is up', { accounts: [gone({ status: 'connected' })] }, /unlinked waits/, /is connected/],
-  ['an unlinked session left in place', { accounts: [gone({ setAside: [] })] }, /unlinked waits/, /nothing/],
+  [
+    'an unlinked account that is up',
+    { accounts: [account(), gone({ status: 'connected' })] },
+    /unlinked waits/,
+    /is connected/,
+  ],
+  ['an unlinked session left in place', { accounts: [account(), gone({ setAside: [] })] }, /unlinked waits/, /nothing/],
   ['a message without a receipt', { receipted: new Set(['m1']) }, /has a receipt/, /1 of 2; m2 to account 1/],
   ['a message that was confirmed and not delivered', { received: [line(1, 'm1')] }, /exactly once/, /m2 .* never/],
   [
