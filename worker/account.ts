@@ -190,7 +190,11 @@ export class Account {
     })
     this.#session = session
     void session.failed.then((error) => {
-      if (this.#session === session) void this.#fail(error)
+      if (this.#session !== session) return
+      // Before Baileys learns that its write was refused: it would refuse the message it was working on (a nack), and
+      // WhatsApp forgets that one. The promise settles before the writes that failed with it.
+      this.#socket?.cut()
+      void this.#fail(error)
     })
     // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
     await session.proveWritable()

@@ -166,7 +166,7 @@ export class Fleet {
 
   /** A new process for every account, one after another. Asked twice, it is done once. */
   restartAll(): RestartProgress {
-    this.#assertRunning()
+    this.assertRunning()
     return this.#rolling.begin()
   }
 
@@ -176,7 +176,7 @@ export class Fleet {
    */
   async pauseConnects(): Promise<void> {
     const { startMessage, clock, log } = this.#options
-    this.#assertRunning()
+    this.assertRunning()
     if (this.connectsPaused) return
     const sinceMs = clock.nowMs()
     await writeHold(startMessage.sessionsPath, sinceMs)
@@ -186,7 +186,7 @@ export class Fleet {
 
   async resumeConnects(): Promise<void> {
     const { startMessage, log } = this.#options
-    this.#assertRunning()
+    this.assertRunning()
     await writeHold(startMessage.sessionsPath, null)
     if (!this.connectsPaused) return
     this.#workers.setHold(null)

@@ -3,7 +3,7 @@ import type { LogEvidence, ReceivedLine } from './evidence.ts'
 /** What the supervisor prints for each message that is new to an account's event stream (LOG_LEVEL=debug). */
 const RECEIVED = 'message.received'
 /** A frame of a stack trace as Node prints it. */
-const STACK_FRAME = /^\s+at (?:async |new )?\S.*(?::\d+:\d+\)?|<anonymous>\)?)$/
+const STACK_FRAME = /^\s+at (?:async |new )?\S.*(?::\d+:\d+\)?|<anonymous>\)|\(index \d+\))$/
 
 /** Reads the log of all the supervisors and workers of a run, line by line. */
 export class ServiceLog {

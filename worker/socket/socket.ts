@@ -55,6 +55,11 @@ export interface OpenSocket {
   logOut(): Promise<void>
   /** A code to type into the phone of `phone`; only while a QR code is offered. Rejects when WhatsApp does not take it. */
   requestPairingCode(phone: string): Promise<string>
+  /**
+   * From this moment on nothing leaves: no receipt, and no refusal, which WhatsApp takes for one. What has come and was
+   * not answered comes again at the next login. To be torn down all the same.
+   */
+  cut(): void
   /** Closes for good: no event comes after it was called. Takes at most TEAR_DOWN_DEADLINE_MS. */
   tearDown(): Promise<void>
 }
@@ -177,6 +182,9 @@ export function openSocket(options: SocketOptions): OpenSocket {
     },
     async requestPairingCode(phone) {
       return socket.requestPairingCode(phone.replace(/\D/g, ''))
+    },
+    cut() {
+      terminate(socket)
     },
     async tearDown() {
       done = true

@@ -36,16 +36,23 @@ t.test('a full disk: nothing is acknowledged that is not kept, and all returns b
   await service.connected(2)
 
   const filler = fill(join(disk, 'filler'))
-  const messages: string[] = []
-  for (let i = 0; i < 20; i++) {
-    messages.push((await simulator.sendText({ to: busyPhone, from: '49151000001', text: `number ${i}` })).id)
-  }
+  // People who never wrote before, all at once: of each, the first thing that has to be kept is who it is.
+  const mark = simulator.mark()
+  const strangers = testPhones(20, 49_151_000_001)
+  const sent = await Promise.all(strangers.map((from) => simulator.sendText({ to: busyPhone, from, text: 'hello' })))
+  const messages = sent.map(({ id }) => id)
   const full = await service.account(busy, ({ reason }) => reason === 'storage_full')
   t.equal(full.status, 'disconnected')
   t.match(full.detail, 'Make room')
   t.ok(
     messages.some((id) => simulator.receiptsOf(id).length === 0),
     'what could not be kept was not acknowledged',
+  )
+  // WhatsApp forgets what a device refuses just as what it confirms.
+  t.same(
+    simulator.events(mark).filter(({ type }) => type === 'nack.received'),
+    [],
+    'nor refused',
   )
   const refused = await service.api('POST', '/api/whatsapp/add-account', { name: 'new', phone: `+${newPhone}` })
   t.match(refused, { status: 503, body: { error: { code: 'storage_unavailable', message: 'full' } } })
