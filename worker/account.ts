@@ -1,13 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import type { Clock, Timer } from '../shared/clock.ts'
-import { LATE, withDeadline } from '../shared/deadline.ts'
+import { withDeadline } from '../shared/deadline.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import type { Activity, ClientVersion, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import { isSamePhone, phoneOfJid } from '../shared/phone.ts'
-import type { ConnectionReport, Reason } from '../shared/states.ts'
+import type { ConnectionReport } from '../shared/states.ts'
 import { ActivityRecord } from './activity.ts'
 import type { CloseCause } from './core/disconnect-policy.ts'
 import { reportOf } from './core/connection-report.ts'
@@ -19,24 +17,19 @@ import {
   type ConnectionEffect,
   type ConnectionEvent,
 } from './core/connection-state.ts'
-import { Inbox } from './core/inbox.ts'
-import { MessageStream } from './message-stream.ts'
-import { SessionError } from '../shared/session/session-error.ts'
-import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
-import { nodeFs, type SessionFs } from '../shared/session/session-fs.ts'
-import { recoverSession } from './session/recover.ts'
-import { openSession, type Session } from './session/session.ts'
-import { setAside } from '../shared/session/set-aside.ts'
+import type { SessionFs } from '../shared/session/session-fs.ts'
+import type { Session } from './session/session.ts'
 import { Ending } from './ending.ts'
 import { endOf, nameOf } from './fault.ts'
+import { HeldSession } from './held-session.ts'
 import { createBaileysLog } from './socket/baileys-log.ts'
 import { versionToAnnounce } from './socket/client-version.ts'
 import { isStreamCorruption, openSocket, trustNoiseRoot, type OpenSocket, type SocketEvent } from './socket/socket.ts'
 
 /**
  * The shell around core/connection.ts: turns socket, session and supervisor events into steps of the core, and carries
- * its effects out, one after another. Owns the lock, the session and the one socket; ends the process by `exit` alone,
- * and only after the session is closed.
+ * its effects out, one after another. Owns the one socket and, through HeldSession, the session; ends the process by
+ * `exit` alone, and only after the session is closed.
  */
 export interface AccountOptions {
   start: StartMessage
@@ -51,22 +44,13 @@ export interface AccountOptions {
   exit: (code: number) => void
 }
 
-/** A supervisor that died leaves its workers some seconds to flush; the next supervisor's workers wait for them. */
-const LOCK_WAIT_MS = 10_000
-/** Reading the largest session takes a fraction of a second; a disk that takes this long hangs. */
-const OPEN_SESSION_DEADLINE_MS = 60_000
-/** Between two sockets; the queue holds a few records, and a sync takes some milliseconds. */
-const FLUSH_DEADLINE_MS = 30_000
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
 const UNDER_WAY_DEADLINE_MS = 3000
 
 export class Account {
   readonly #options: AccountOptions
-  readonly #dir: string
   #connection: Connection = NEW_CONNECTION
-  #lock: SessionLock | undefined
-  #session: Session | undefined
-  #messages: MessageStream | undefined
+  readonly #held: HeldSession
   readonly #activity: ActivityRecord
   #socket: OpenSocket | undefined
   #timer: Timer | undefined
@@ -77,13 +61,21 @@ export class Account {
   #effects: Promise<void> = Promise.resolve()
   #begun: Promise<void> = Promise.resolve()
   readonly #ending: Ending
-  readonly #abort = new AbortController()
 
   constructor(options: AccountOptions) {
     this.#options = options
     this.#version = versionToAnnounce(options.start.socket)
-    this.#dir = join(options.start.sessionsPath, options.start.accountId)
     this.#activity = new ActivityRecord(options.clock)
+    this.#held = new HeldSession({
+      ...options,
+      onMessage: () => this.#activity.saw('lastMessageInAtMs'),
+      onFailed: (error) => {
+        // Before Baileys learns that its write was refused: it would refuse the message it was working on (a nack), and
+        // WhatsApp forgets that one. The promise settles before the writes that failed with it.
+        this.#socket?.cut()
+        void this.#fail(error)
+      },
+    })
     this.#ending = new Ending({ ...options, close: (code) => this.#close(code) })
   }
 
@@ -101,21 +93,17 @@ export class Account {
     const { start } = this.#options
     if (start.socket.noiseRootKey !== null) trustNoiseRoot(start.socket.noiseRootKey)
     try {
-      this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
-      if (this.#ending.hasBegun) return this.#lock.release()
-      const opened = this.#recover().then(() => this.#openSession())
-      if ((await withDeadline(opened, OPEN_SESSION_DEADLINE_MS, this.#options.clock)) === LATE) {
-        throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_SESSION_DEADLINE_MS / 1000} s.`)
-      }
+      await this.#held.take()
     } catch (error) {
       // Not awaited: the end waits for this very beginning.
       void this.#fail(error)
       return
     }
     if (this.#ending.hasBegun) return
-    const phone = phoneOfJid(this.#session?.authState.creds.me?.id ?? '')
+    const { session } = this.#held
+    const phone = phoneOfJid(session?.authState.creds.me?.id ?? '')
     if (phone !== undefined) void this.#options.send({ type: 'identity', phone })
-    const recovery = this.#session?.recovery
+    const recovery = session?.recovery
     if (recovery !== undefined) void this.#options.send({ type: 'recovered', recovery })
     this.#step({ type: 'begin', linked: this.#isLinked(), pairing: start.pairing })
   }
@@ -131,7 +119,7 @@ export class Account {
         this.#version = message.version
         return this.#step({ type: 'version_changed' })
       case 'messages_received':
-        return this.#messages?.taken(message.stream, message.sequence)
+        return this.#held.messages?.taken(message.stream, message.sequence)
       case 'permit':
       case 'retry':
       case 'number_taken':
@@ -171,39 +159,6 @@ export class Account {
     this.#step({ type: 'retire' })
   }
 
-  /** At the operator's word alone, under the lock and before anything is opened. */
-  async #recover(): Promise<void> {
-    const { start, clock, log } = this.#options
-    const { sessionsPath, accountId, recover: from } = start
-    if (from === null) return
-    const done = await recoverSession({ sessionsPath, accountId, from, nowMs: clock.nowMs() })
-    if (done === undefined) return
-    log.warn({ event: 'session.recovered', ...done.recovery, path: done.asidePath }, 'Session')
-  }
-
-  async #openSession(): Promise<void> {
-    const { log, clock, send, fs = nodeFs } = this.#options
-    const session = await openSession({
-      dir: this.#dir,
-      fs,
-      log: (event, fields) => log.info({ event, ...fields }, 'Session'),
-    })
-    this.#session = session
-    void session.failed.then((error) => {
-      if (this.#session !== session) return
-      // Before Baileys learns that its write was refused: it would refuse the message it was working on (a nack), and
-      // WhatsApp forgets that one. The promise settles before the writes that failed with it.
-      this.#socket?.cut()
-      void this.#fail(error)
-    })
-    // Proves that the disk takes writes before WhatsApp is told that this device is there to receive.
-    await session.proveWritable()
-    const inbox = new Inbox(randomBytes(8).toString('hex'), session.inbox)
-    const onMessage = (): void => this.#activity.saw('lastMessageInAtMs')
-    this.#messages = new MessageStream({ inbox, nowMs: () => clock.nowMs(), onMessage, send })
-    this.#messages.pump()
-  }
-
   /** Null where a code can't be had: no QR code is offered, the phone is not known, WhatsApp says no. */
   async #answerPairingCode(requestId: number): Promise<void> {
     const { start, send, log } = this.#options
@@ -221,7 +176,7 @@ export class Account {
   }
 
   #isLinked(): boolean {
-    const creds = this.#session?.authState.creds
+    const creds = this.#held.session?.authState.creds
     return creds?.me !== undefined && creds.account !== undefined
   }
 
@@ -300,7 +255,7 @@ export class Account {
       case 'ask_set_aside':
         return send({ type: 'set_aside_request' })
       case 'set_aside':
-        return this.#setAside(effect.reason)
+        return this.#held.setAside(effect.reason)
       case 'renew_process':
         // Not awaited: the end waits for the effects before it, this one included.
         void this.#ending.begin(EXIT.renew.code)
@@ -312,14 +267,11 @@ export class Account {
 
   async #openSocket(number: number): Promise<void> {
     const { start, clock, log } = this.#options
-    const session = this.#session
-    const entry = this.#messages
+    const { session, messages: entry } = this.#held
     if (session === undefined || entry === undefined || this.#ending.hasBegun) return
     // What the last socket left in the queue (the creds of a pairing, say) is durable before the next one logs in.
     // One whose disk hangs is of no use: the next process finds out whether the disk takes writes.
-    if ((await withDeadline(session.flush(), FLUSH_DEADLINE_MS, clock)) === LATE) {
-      throw new SessionError('storage_failed', `The disk did not take a write in ${FLUSH_DEADLINE_MS / 1000} s.`)
-    }
+    await this.#held.flush()
     this.#lastFrameMs = clock.monotonicMs()
     this.#socket = openSocket({
       auth: session.authState,
@@ -363,23 +315,6 @@ export class Account {
     this.#step({ type: 'closed', socket, cause, linked: this.#isLinked(), random: this.#options.random() })
   }
 
-  async #setAside(reason: Reason): Promise<void> {
-    const { start, clock, log } = this.#options
-    const { sessionsPath, accountId } = start
-    const session = this.#session
-    // What the supervisor has not got by then stays in the session that is set aside.
-    await withDeadline(this.#messages?.drained() ?? Promise.resolve(), UNDER_WAY_DEADLINE_MS, clock)
-    this.#session = undefined
-    await session?.close()
-    const path = await setAside({ sessionsPath, accountId, reason, nowMs: clock.nowMs() })
-    log.warn({ event: 'session.set_aside', reason, path }, 'Session')
-    // The lock went with the directory. The new one is locked before the old is given back: nobody gets in between.
-    const old = this.#lock
-    this.#lock = await lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
-    await old?.release()
-    await this.#openSession()
-  }
-
   /** What can't be gone on from in this process: said to the supervisor, then the process ends with the code that fits. */
   async #fail(error: unknown): Promise<void> {
     const { log, send } = this.#options
@@ -394,18 +329,18 @@ export class Account {
   async #close(code: number): Promise<number> {
     const { log, send, clock } = this.#options
     this.#timer?.cancel()
-    this.#abort.abort()
+    this.#held.abandon()
     // No step follows any more, so this is the last of the effects: a session that is being set aside is left whole.
     await withDeadline(Promise.all([this.#begun, this.#effects]), UNDER_WAY_DEADLINE_MS, clock)
     await this.#socket?.tearDown()
     let finalCode = code
     try {
-      await this.#session?.close()
+      await this.#held.close()
     } catch (error) {
       finalCode = code === EXIT.ok.code ? EXIT.storageFailed.code : code
       log.error({ event: 'session.close_failed', cause: messageOf(error) }, 'The session was not closed cleanly')
     }
-    await this.#lock?.release()
+    await this.#held.release()
     if (finalCode === EXIT.ok.code) await send({ type: 'stopped' })
     log.info({ event: 'account.stopped', code: finalCode }, 'Account')
     return finalCode
