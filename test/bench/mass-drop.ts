@@ -19,9 +19,10 @@ import { SimulatorProcess } from './mass-drop/simulator-process.ts'
  */
 const USAGE = `Usage: npm run bench -- mass-drop [options]
 
-  --accounts LIST   fleets to measure (30); 200 accounts take about 12 GB of memory
+  --accounts LIST   fleets to measure (30); 200 accounts take about 15 GB of memory
   --outage LIST     seconds for which the server is away; 0: it is healthy at once (0,4,60)
   --modes LIST      how it is away: refused, http503, vanish (all of them)
+  --rate N          CONNECT_RATE_MAX of the service (5)
   --settle S        between two drops (65: longer than the healthy minute that ends a row of failures)
   --json FILE       writes the JSON there instead of on standard output
 
@@ -39,6 +40,7 @@ interface Options {
   outages: number[]
   modes: Mode[]
   settleS: number
+  rate: string
   json: string | undefined
 }
 
@@ -48,6 +50,7 @@ function parseOptions(): Options | undefined {
       accounts: { type: 'string', default: '30' },
       outage: { type: 'string', default: '0,4,60' },
       modes: { type: 'string', default: 'refused,http503,vanish' },
+      rate: { type: 'string', default: '5' },
       settle: { type: 'string', default: '65' },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -65,6 +68,7 @@ function parseOptions(): Options | undefined {
     outages: numbers('--outage', values.outage, 86_400),
     modes,
     settleS,
+    rate: values.rate,
     json: values.json,
   }
 }
@@ -78,7 +82,7 @@ function numbers(flag: string, text: string, max: number): number[] {
 }
 
 /** Brings a fleet up, and always down again. */
-async function withFleet(accounts: number, work: (fleet: Fleet) => Promise<void>): Promise<void> {
+async function withFleet(accounts: number, rate: string, work: (fleet: Fleet) => Promise<void>): Promise<void> {
   const sessionsPath = await mkdtemp(join(tmpdir(), 'mass-drop-'))
   const simulator = await SimulatorProcess.start()
   const service = new SupervisorProcess({
@@ -87,6 +91,7 @@ async function withFleet(accounts: number, work: (fleet: Fleet) => Promise<void>
       WA_SOCKET_URL: simulator.url,
       WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
       MAX_ACCOUNTS: String(accounts),
+      CONNECT_RATE_MAX: rate,
     },
   })
   try {
@@ -112,10 +117,10 @@ async function pair(service: SupervisorProcess, simulator: SimulatorProcess, pho
   await service.account(accountId, ({ status }) => status === 'connected', PAIR_DEADLINE_MS)
 }
 
-async function run({ accounts, outages, modes, settleS, json }: Options): Promise<void> {
+async function run({ accounts, outages, modes, settleS, rate, json }: Options): Promise<void> {
   const rows: Row[] = []
   for (const count of accounts) {
-    await withFleet(count, async (fleet) => {
+    await withFleet(count, rate, async (fleet) => {
       for (const outageS of outages) {
         for (const mode of outageS === 0 ? (['healthy'] as const) : modes) {
           await pause(settleS * 1000)
@@ -126,7 +131,7 @@ async function run({ accounts, outages, modes, settleS, json }: Options): Promis
       }
     })
   }
-  const text = `${JSON.stringify({ bench: 'mass-drop', machine: describeMachine(), rows, field: FIELD }, null, 2)}\n`
+  const text = `${JSON.stringify({ bench: 'mass-drop', machine: describeMachine(), connectRateMax: Number(rate), rows, field: FIELD }, null, 2)}\n`
   if (json === undefined) process.stdout.write(text)
   else await writeFile(json, text)
   say(`\n${JSON.stringify(describeMachine())}\n\n${tableOf(rows)}\n\n${fieldTable()}`)
