@@ -27,7 +27,10 @@ export interface MessageStreamOptions {
 export class MessageStream implements Entry {
   readonly #options: MessageStreamOptions
   #inFlight = false
+  /** Until the supervisor takes something. */
   #waiting: (() => void)[] = []
+  /** Until a write is over. */
+  #writes: (() => void)[] = []
 
   constructor(options: MessageStreamOptions) {
     this.#options = options
@@ -62,8 +65,11 @@ export class MessageStream implements Entry {
     while (this.#options.inbox.next(1).length > 0) await this.#turn()
   }
 
-  holds(stanza: string): boolean {
-    return this.#options.inbox.holds(stanza)
+  async holds(stanza: string): Promise<boolean> {
+    const { inbox } = this.#options
+    // Another delivery of it is being written: what that comes to decides.
+    while (inbox.isUnderWay(stanza)) await new Promise<void>((resolve) => this.#writes.push(resolve))
+    return inbox.holds(stanza)
   }
 
   add(stanza: string, id: string): Addition {
@@ -73,12 +79,18 @@ export class MessageStream implements Entry {
   committed(sequence: number): void {
     this.#options.inbox.committed(sequence)
     this.#options.onMessage()
+    this.#written()
     this.pump()
   }
 
   abandoned(sequence: number): void {
     this.#options.inbox.abandoned(sequence)
+    this.#written()
     this.pump()
+  }
+
+  #written(): void {
+    for (const go of this.#writes.splice(0)) go()
   }
 
   #turn(): Promise<void> {

@@ -78,6 +78,11 @@ export class Inbox {
     return this.#stanzas.has(stanza)
   }
 
+  /** Whether the message of this stanza is just being written. */
+  isUnderWay(stanza: string): boolean {
+    return [...this.#underWay].some((sequence) => this.#records.get(sequence)?.stanza === stanza)
+  }
+
   /** Gives a message its number. What comes back is to be written in one piece with what made the message unreadable. */
   add(stanza: string, id: string, atMs: number): Addition {
     const sequence = ++this.#last

@@ -16,7 +16,8 @@ type Decrypt = () => Promise<Uint8Array>
 export interface Entry {
   /** Resolves when there is room for one more. */
   room(): Promise<void>
-  holds(stanza: string): boolean
+  /** Whether the message was taken in, once that is on the disk: its receipt may follow. */
+  holds(stanza: string): Promise<boolean>
   add(stanza: string, id: string): Addition
   committed(sequence: number): void
   abandoned(sequence: number): void
@@ -58,10 +59,12 @@ export function inboxRepository(stanzas: Stanzas, entry: Entry, onEnd: OnDecrypt
       let added: number | undefined
       try {
         const plaintext = await keys.transaction(async () => {
-          if (entry.holds(stanza.stanza)) return Uint8Array.of(EMPTY_MESSAGE)
+          if (await entry.holds(stanza.stanza)) return Uint8Array.of(EMPTY_MESSAGE)
           const plaintext = await decrypt()
           // What is no message (a bug of the sender, another version) is Baileys' to refuse: it asks for it again.
           if (!isLast || !isMessage(plaintext)) return plaintext
+          // A socket that was given up in the middle of this, and its successor, which got the message again.
+          if (await entry.holds(stanza.stanza)) return plaintext
           const addition = entry.add(stanza.stanza, stanza.id)
           added = addition.record.sequence
           await keys.set(inboxData(addition))

@@ -69,3 +69,19 @@ t.test('it is drained when the supervisor has everything', async (t) => {
   await settle()
   t.equal(drained, true)
 })
+
+t.test('whether a message was taken in is said when it is on the disk, or never will be', async (t) => {
+  for (const ending of ['committed', 'abandoned'] as const) {
+    const { stream } = streamWith(0)
+    t.equal(await stream.holds('m'), false)
+    const { record } = stream.add('m', 'M')
+    let answer: boolean | undefined
+    void stream.holds('m').then((held) => (answer = held))
+    stream.committed(stream.add('other', 'O').record.sequence)
+    await settle()
+    t.equal(answer, undefined)
+    stream[ending](record.sequence)
+    await settle()
+    t.equal(answer, ending === 'committed')
+  }
+})
