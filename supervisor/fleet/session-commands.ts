@@ -18,6 +18,9 @@ export interface SessionCommandsOptions {
 /** A recovery reads and writes a few MB, behind the start queue of a boot perhaps. */
 const RECOVERY_WAIT_MS = 60_000
 
+/** A worker that has said its fault closes within 8 s. */
+const WORKER_END_WAIT_MS = 10_000
+
 /** The commands that change what an account's session is. While one is under way, nothing else starts the account. */
 export class SessionCommands {
   readonly #options: SessionCommandsOptions
@@ -105,8 +108,14 @@ export class SessionCommands {
   async recover(accountId: string, from: RecoverFrom): Promise<Recovery | null> {
     const { registry } = this.#options
     this.assertIdle(accountId)
+    const damaged = registry.get(accountId)
+    if (damaged === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
+    if (registry.statusOf(damaged).reason === 'session_damaged') {
+      // The worker says so, and then ends: the account shows it in between.
+      await registry.waitFor(accountId, ({ child }) => child.state.name === 'given_up', WORKER_END_WAIT_MS)
+    }
     const account = registry.get(accountId)
-    if (account === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
+    if (account === undefined) throw new AppError('account_removing', `Account "${accountId}" was removed meanwhile.`)
     const { status, reason } = registry.statusOf(account)
     // Only one request gets past this: from here on the account is starting.
     if (account.child.state.name !== 'given_up' || reason !== 'session_damaged') {
@@ -115,6 +124,7 @@ export class SessionCommands {
         `Account "${accountId}" is ${status}${reason === null ? '' : ` (${reason})`}: only one that stopped with session_damaged can be recovered.`,
       )
     }
+    this.assertIdle(accountId)
     registry.put({ ...account, recoverFrom: from, recovery: null })
     this.#workers.dispatch(accountId, { type: 'start' })
     const settled = await registry.waitFor(accountId, isRecovered, RECOVERY_WAIT_MS)

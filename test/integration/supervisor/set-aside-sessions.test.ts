@@ -129,7 +129,11 @@ await t.test('sessions that are set aside, put back, damaged and recovered', asy
       const asideBefore = (await list()).length
       const mark = simulator.mark()
       const answer = await post(one, 'recover', { from })
-      t.match(answer, { status: 200, body: { account: { status: 'recovered' }, recovery: { from } } })
+      t.match(
+        answer,
+        { status: 200, body: { account: { status: 'recovered' }, recovery: { from } } },
+        JSON.stringify(answer),
+      )
       const { recovery } = answer.body as { recovery: { recordsKept: number; recordsLost: number } }
       const { recordsKept, recordsLost } = recovery
       t.ok(recordsKept > 3, JSON.stringify(recovery))
