@@ -25,6 +25,8 @@ const SEEDS = 4_294_967_296
 
 class UsageError extends Error {}
 
+// Whoever reads the output may go first (`| head`): the run goes on, and takes away after itself what it made.
+process.stdout.on('error', () => undefined)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 function wholeNumber(name: string, text: string, min: number, max: number): number {

@@ -6,10 +6,11 @@ const WARM_UP_MS = 10_000
 /** Fewer say nothing of a trend. */
 const SAMPLES_AT_LEAST = 9
 /**
- * What a supervisor may grow by from the first third of its age to the last. V8 gives memory back late, so a third and
- * some MiB are its own; a leak of a tenth of a MiB a second shows in a run of five minutes, one of half a MiB in one of one.
+ * What a supervisor may grow by from the first third of its age to the last. In sound runs it shrinks: the first third
+ * has the heap of the boot in it, some 60 MiB of 30 accounts, the last less than 50. V8 gives memory back late, so a fifth
+ * and some MiB are its own; a leak of 0.2 MiB a second shows in a run of five minutes, a smaller one takes a longer run.
  */
-const GROWTH = { factor: 1.3, plusKiB: 10 * 1024 }
+const GROWTH = { factor: 1.2, plusKiB: 8 * 1024 }
 
 export interface Trend {
   readonly samples: number
