@@ -13,6 +13,7 @@ import { phoneOfJid } from '../../shared/phone.ts'
 import type { ActivityRecord } from '../activity.ts'
 import type { CloseCause } from '../core/disconnect-policy.ts'
 import type { BaileysLog } from './baileys-log.ts'
+import { fencedKeys } from './fenced-keys.ts'
 import { inboxRepository, type Entry } from './inbox-repository.ts'
 import { Stanzas } from './stanzas.ts'
 
@@ -98,8 +99,9 @@ export function openSocket(options: SocketOptions): OpenSocket {
   const { activity } = options
   const hearing = activity.newSocket()
   const tickets = new WeakMap<Uint8Array, number>()
+  const fenced = fencedKeys(options.auth.keys)
   const socket = makeWASocket({
-    auth: options.auth,
+    auth: { creds: options.auth.creds, keys: fenced.keys },
     makeSignalRepository: inboxRepository(stanzas, options.entry, (ciphertext, good) => {
       const ticket = tickets.get(ciphertext)
       if (ticket !== undefined) hearing.settled(ticket, good, clock.monotonicMs())
@@ -192,6 +194,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
       await withDeadline(ended, TEAR_DOWN_DEADLINE_MS, clock)
       // Also when `end` returned at once, because Baileys is in the middle of its own: that one may wait for half a minute.
       terminate(socket)
+      fenced.fence()
     },
   }
 }
