@@ -12,6 +12,7 @@ import type { Reason } from '../shared/states.ts'
 import { Inbox } from './core/inbox.ts'
 import { MessageStream } from './message-stream.ts'
 import { recoverSession } from './session/recover.ts'
+import { holdsSession, inspectDir } from './session/session-dir.ts'
 import { openSession, type Session } from './session/session.ts'
 
 /**
@@ -113,12 +114,18 @@ export class HeldSession {
     return lockSession({ dir: this.#dir, waitMs: LOCK_WAIT_MS, signal: this.#abort.signal })
   }
 
-  /** At the operator's word alone, under the lock and before anything is opened. */
+  /**
+   * At the operator's word alone, under the lock and before anything is opened. But where nothing of a session is there,
+   * a backup that the supervisor has put into its place needs no word.
+   */
   async #recover(): Promise<void> {
-    const { start, clock, log } = this.#options
-    const { sessionsPath, accountId, recover: from } = start
+    const { start, clock, log, fs = nodeFs } = this.#options
+    const { sessionsPath, accountId } = start
+    const found = await inspectDir(fs, this.#dir)
+    const waits = found.restore !== undefined && !holdsSession(found)
+    const from = start.recover ?? (waits ? 'backup' : null)
     if (from === null) return
-    const done = await recoverSession({ sessionsPath, accountId, from, nowMs: clock.nowMs() })
+    const done = await recoverSession({ sessionsPath, accountId, from, nowMs: clock.nowMs(), fs })
     if (done === undefined) return
     log.warn({ event: 'session.recovered', ...done.recovery, path: done.asidePath }, 'Session')
   }

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 
-/** The two ways out of a damaged log: worker/session/recover.ts says what each keeps. */
-export const RecoverFrom = Type.Union([Type.Literal('readable'), Type.Literal('previous')])
+/** The ways out of a damaged log, or of none at all: worker/session/recover.ts says what each keeps. */
+export const RecoverFrom = Type.Union([Type.Literal('readable'), Type.Literal('previous'), Type.Literal('backup')])
 export type RecoverFrom = Static<typeof RecoverFrom>
 
 /** What a recovery did: an entry of the new log, and told to the operator. */
@@ -16,5 +16,7 @@ export const Recovery = Type.Object({
   bytesLeftOut: Type.Integer(),
   /** The last revision of the state that was gone back to. */
   revision: Type.Integer(),
+  /** Of a backup: when it was saved, epoch ms. */
+  savedAtMs: Type.Optional(Type.Number()),
 })
 export type Recovery = Static<typeof Recovery>

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAccountId } from '../../shared/account-id.ts'
+import { savedAtOf } from '../../shared/session/restore-file.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
 
 /** A session on the disk, whoever put it there: this service, its predecessor, or any program that uses Baileys. */
@@ -34,6 +35,7 @@ function isSessionFile(name: string): boolean {
     name === 'session.log' ||
     name === 'session.log.prev' ||
     name === 'creds.json' ||
+    savedAtOf(name) !== undefined ||
     /^(session|pre-key)-.+\.json$/.test(name)
   )
 }

@@ -124,7 +124,13 @@ export const DashboardAccount = Type.Object({
   detail: Nullable(Type.String()),
   needsPerson: Type.Boolean(),
   /** What happened to the account that its operator should know: for two weeks. */
-  notice: Nullable(Type.Object({ code: Type.Literal('session_recovered'), at: IsoTime, message: Type.String() })),
+  notice: Nullable(
+    Type.Object({
+      code: Type.Union([Type.Literal('session_recovered'), Type.Literal('session_restored')]),
+      at: IsoTime,
+      message: Type.String(),
+    }),
+  ),
   attempt: Type.Integer(),
   nextTryAt: Nullable(IsoTime),
   lastEventAt: Nullable(IsoTime),

@@ -1,10 +1,12 @@
 /**
- * A damaged session is made usable again, at the operator's word alone: see also session.ts, which refuses it.
+ * A damaged session is made usable again, at the operator's word alone: see also session.ts, which refuses it. And a
+ * session that is not there at all comes back from a backup: then there is nothing to lose, and nobody has to say so.
  *
  * | from | what becomes the session | what is lost |
  * |---|---|---|
  * | readable | all whole records of session.log before the damage | everything after it |
  * | previous | session.log.prev: the whole log before the last compaction | everything since then |
+ * | backup | session.restore-TIME: a whole log that the supervisor fetched | everything since it was saved |
  *
  * - Both are states that the session once had, up to the last byte of them acknowledged at the time. Records after a
  *   damaged one are left out, though their checksums are right: a batch is one transaction of Baileys over several keys,
@@ -21,17 +23,25 @@ import { join } from 'node:path'
 import { Value } from 'typebox/value'
 import type { AuthenticationCreds } from '@whiskeysockets/baileys'
 import { Recovery, type RecoverFrom } from '../../shared/session/recovery.ts'
-import { isAbsent, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
+import { damagedError, isAbsent, openError, SessionError, storageError } from '../../shared/session/session-error.ts'
 import { nodeFs, readFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 import { readAck } from './ack-mark.ts'
 import { afterRollback } from './after-rollback.ts'
 import { copyAside } from './copy-aside.ts'
 import { crc32 } from './crc32.ts'
 import { parseCreds, sameIdentity, serializeCreds } from './creds.ts'
-import { LOG_NAME, PREVIOUS_LOG_NAME, publishLog, removeTemporaryLog, writeTemporaryLog } from './log-file.ts'
+import {
+  LOG_NAME,
+  PREVIOUS_LOG_NAME,
+  publishLog,
+  removeIfPresent,
+  removeTemporaryLog,
+  writeTemporaryLog,
+} from './log-file.ts'
 import type { LogEntry } from './log-record.ts'
 import { scanLog, scanReadablePart, type LogContents } from './log-scan.ts'
 import { INBOX_PREFIX } from './inbox-store.ts'
+import { holdsSession, inspectDir, type SessionDir } from './session-dir.ts'
 import { CREDS_FILE, CREDS_KEY, RECOVERY_KEY } from './session-key.ts'
 import { readStoredSession } from './stored-session.ts'
 
@@ -57,14 +67,19 @@ interface Source {
  */
 export async function recoverSession(
   options: RecoverOptions,
-): Promise<{ readonly recovery: Recovery; readonly asidePath: string } | undefined> {
+): Promise<{ readonly recovery: Recovery; readonly asidePath: string | undefined } | undefined> {
   const { sessionsPath, accountId, from, nowMs, fs = nodeFs } = options
   const dir = join(sessionsPath, accountId)
-  if (await isWhole(dir, fs)) return undefined
+  const found = await inspectDir(fs, dir)
+  if (await isWhole(dir, fs)) {
+    // Whatever their ages: what is on the disk is what WhatsApp and the contacts know.
+    await dropRestoreFile(fs, dir, found)
+    return undefined
+  }
   const logPath = join(dir, LOG_NAME)
   const damaged = await measure(fs, logPath)
   const acknowledged = (await readAck(fs, dir)) ?? 0
-  const source = from === 'readable' ? await openReadable(fs, logPath) : await openPrevious(fs, dir)
+  const source = await openFrom(fs, dir, found, from)
   try {
     const { contents } = source
     const lastSequence = Math.max(acknowledged, damaged.lastSequence, contents.sequence)
@@ -76,9 +91,13 @@ export async function recoverSession(
       recordsLost: lastSequence - contents.sequence,
       bytesLeftOut: from === 'readable' ? contents.tornBytes : damaged.sizeBytes,
       revision: contents.sequence,
+      ...(from === 'backup' && found.restore !== undefined ? { savedAtMs: found.restore.savedAtMs } : {}),
     }
-    const asidePath = await copyAside({ sessionsPath, accountId, reason: 'damaged', nowMs, fs })
+    const asidePath = holdsSession(found)
+      ? await copyAside({ sessionsPath, accountId, reason: 'damaged', nowMs, fs })
+      : undefined
     await replaceLog(fs, dir, { entries: entriesOf(source, creds, recovery), firstSequence: lastSequence + 1 })
+    await dropRestoreFile(fs, dir, found)
     return { recovery, asidePath }
   } catch (error) {
     throw storageError(error, 'recover', dir)
@@ -137,8 +156,34 @@ async function measure(fs: SessionFs, path: string): Promise<{ sizeBytes: number
   }
 }
 
+function openFrom(fs: SessionFs, dir: string, found: SessionDir, from: RecoverFrom): Promise<Source> {
+  switch (from) {
+    case 'readable':
+      return openReadable(fs, join(dir, LOG_NAME))
+    case 'previous':
+      return openPrevious(fs, dir)
+    case 'backup': {
+      if (found.restore === undefined) throw refused(`There is no backup in ${dir} to restore from.`, from)
+      return openSource(fs, join(dir, found.restore.name), from, (file, path) => scanWhole(file, path))
+    }
+    default:
+      return from satisfies never
+  }
+}
+
+/** A backup has no torn tail: it was whole when it was made. */
+async function scanWhole(file: SessionFile, path: string): Promise<LogContents> {
+  const contents = await scanLog(file, path)
+  if (contents.tornBytes > 0) throw damagedError(path, `${contents.tornBytes} bytes at its end are no record`)
+  return contents
+}
+
+async function dropRestoreFile(fs: SessionFs, dir: string, { restore }: SessionDir): Promise<void> {
+  if (restore !== undefined) await removeIfPresent(fs, join(dir, restore.name))
+}
+
 async function openReadable(fs: SessionFs, path: string): Promise<Source> {
-  return openSource(fs, path, async (file) => {
+  return openSource(fs, path, 'readable', async (file) => {
     const { contents } = await scanReadablePart(file, path)
     if (contents.sequence >= contents.header.floorSequence) return contents
     throw refused(
@@ -151,20 +196,20 @@ async function openReadable(fs: SessionFs, path: string): Promise<Source> {
 
 async function openPrevious(fs: SessionFs, dir: string): Promise<Source> {
   const path = join(dir, PREVIOUS_LOG_NAME)
-  return openSource(fs, path, (file) => scanLog(file, path))
+  return openSource(fs, path, 'previous', (file) => scanLog(file, path))
 }
 
 async function openSource(
   fs: SessionFs,
   path: string,
-  scan: (file: SessionFile) => Promise<LogContents>,
+  from: RecoverFrom,
+  scan: (file: SessionFile, path: string) => Promise<LogContents>,
 ): Promise<Source> {
-  const from = path.endsWith(PREVIOUS_LOG_NAME) ? 'previous' : 'readable'
   const file = await fs.open(path, 'r').catch((error: unknown) => {
     throw isAbsent(error) ? refused(`There is no ${path}.`, from) : openError(error, path)
   })
   try {
-    return { file, path, contents: await scan(file) }
+    return { file, path, contents: await scan(file, path) }
   } catch (error) {
     await file.close()
     if (error instanceof SessionError && error.code === 'session_damaged') {
@@ -255,6 +300,7 @@ async function replaceLog(
 const OTHER_WAY = {
   readable: 'Try the previous generation (previous), put back a set-aside session',
   previous: 'Try the readable part (readable), put back a set-aside session',
+  backup: 'Try the readable part (readable), the previous generation (previous), put back a set-aside session',
 } as const
 
 function refused(why: string, from: RecoverFrom): SessionError {

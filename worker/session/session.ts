@@ -12,6 +12,7 @@
  * | absent | whole | | take-over of Baileys' layout (take-over.ts) |
  * | absent | broken, empty, unreadable | | session_damaged |
  * | absent | absent | key files of Baileys' layout | session_damaged |
+ * | absent | absent | a backup to be restored | session_damaged: recover.ts comes first |
  * | absent | absent | nothing of a session | a new identity |
  *
  * Whatever is refused is left as it is. "Unreadable" is never "absent": only that last row makes a new identity.
@@ -158,6 +159,9 @@ async function ensureLog(
     ...found.imported,
   ].filter(Boolean)
   if (remains.length > 0) throw damagedError(logPath, `it is missing, while ${remains.join(', ')} is there`)
+  if (!found.creds && found.restore !== undefined) {
+    throw damagedError(logPath, `it is missing, while the backup ${found.restore.name} waits to be restored`)
+  }
   if (!found.creds && found.stockFiles.length > 0) {
     const reason = `it is missing, while ${found.stockFiles.length} key files are there`
     throw damagedError(join(dir, CREDS_FILE), reason, { keyFiles: found.stockFiles.length })

@@ -112,12 +112,20 @@ const NOTICE_MS = 14 * 86_400_000
 
 function noticeOf({ recovery }: Account, nowMs: number): Static<typeof DashboardAccount>['notice'] {
   if (recovery === null || nowMs - recovery.atMs > NOTICE_MS) return null
+  const at = new Date(recovery.atMs).toISOString()
+  if (recovery.from === 'backup') {
+    const savedAt = recovery.savedAtMs === undefined ? 'unknown' : new Date(recovery.savedAtMs).toISOString()
+    const message =
+      `The session was restored from a backup that was saved at ${savedAt}. ` +
+      'The next messages of some contacts need a retry, which heals by itself.'
+    return { code: 'session_restored', at, message }
+  }
   const source = recovery.from === 'readable' ? 'its readable part' : 'its previous generation'
   const message =
     `The session was damaged and was recovered from ${source}: ${recovery.recordsKept} records kept, ` +
     `${recovery.recordsLost} lost. The next messages of some contacts need a retry, which heals by itself; ` +
     'the damaged files were set aside.'
-  return { code: 'session_recovered', at: new Date(recovery.atMs).toISOString(), message }
+  return { code: 'session_recovered', at, message }
 }
 
 function countByStatus(accounts: readonly { status: ConnectionStatus }[]): Record<ConnectionStatus, number> {
