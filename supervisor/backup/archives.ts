@@ -67,7 +67,8 @@ export class Archives {
   async #run(task: SealTask, which: string): Promise<SealResult> {
     const { clock, deadlineMs = DEADLINE_MS } = this.#options
     return this.#oneAtATime(async () => {
-      if (this.#stopped) throw new BackupError('failed', `${which}, was neither sealed nor opened: the service is stopping.`)
+      if (this.#stopped)
+        throw new BackupError('failed', `${which}, was neither sealed nor opened: the service is stopping.`)
       // An abort ends the thread of a task that runs; the next task gets a new one.
       const late = new AbortController()
       const timer = clock.setTimer(deadlineMs, () => late.abort(), { unref: true })

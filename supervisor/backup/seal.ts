@@ -115,9 +115,14 @@ export function openArchive(ring: KeyRing, accountId: string, archive: SealedArc
     )
   }
   try {
-    const decipher = createDecipheriv('aes-256-gcm', key.bytes, sealed.subarray(HEADER_BYTES - IV_BYTES, HEADER_BYTES), {
-      authTagLength: TAG_BYTES,
-    })
+    const decipher = createDecipheriv(
+      'aes-256-gcm',
+      key.bytes,
+      sealed.subarray(HEADER_BYTES - IV_BYTES, HEADER_BYTES),
+      {
+        authTagLength: TAG_BYTES,
+      },
+    )
     decipher.setAAD(boundTo(accountId, archive))
     decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
     const zipped = Buffer.concat([decipher.update(sealed.subarray(HEADER_BYTES, -TAG_BYTES)), decipher.final()])
