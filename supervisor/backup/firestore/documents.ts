@@ -7,7 +7,7 @@ import { BackupError, type AccountDocument, type ArchiveInfo, type SealedArchive
 
 /*
  * wa_accounts/{accountId}        AccountDocument
- * wa_hosts/{hostId}              name, version, lastSeenAt, released
+ * wa_hosts/{hostId}              name, version, lastSeenAt, released, beat (another each time)
  * wa_sessions/{name}             the head: whose the backups are (owner, epoch); name: documentName(accountId)
  * wa_sessions/{name}-a, -b       revision `rev` is in slot a when even, else in b: two are always kept
  * wa_sessions/{name}-p{rev}-{checksum}-{i}  the parts of a revision that one document does not hold

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { DocumentReference, DocumentSnapshot, Firestore, Transaction } from 'firebase-admin/firestore'
 import type { Clock } from '../../../shared/clock.ts'
 import { LATE, withDeadline } from '../../../shared/deadline.ts'
@@ -103,8 +104,11 @@ export class FirestoreTarget implements BackupTarget {
 
   async writeHost(host: HostDocument): Promise<void> {
     const { hostId, name, version, lastSeenMs, released } = host
+    // A write that changes nothing leaves the server's hour of the document as it was, and that hour is what a lease is
+    // measured by: so each one is another.
+    const data = { name, version, lastSeenAt: new Date(lastSeenMs), released, beat: randomUUID() }
     await this.#calls.write(`host ${hostId}`, 'Writing this host', this.#options.deadlineMs, () =>
-      this.#doc(this.#paths.host(hostId)).set({ name, version, lastSeenAt: new Date(lastSeenMs), released }),
+      this.#doc(this.#paths.host(hostId)).set(data),
     )
   }
 
