@@ -246,6 +246,7 @@ export class App {
         minPerSecond: config.connectRateMin,
       },
       startSlots: tuning.startSlots,
+      sessionWatch: null,
       retireSession: (record) => retireSession(config.sessionsPath, record, clock.nowMs()),
     })
   }

@@ -19,6 +19,7 @@ import {
 } from './core/connection-state.ts'
 import { Inbox } from './core/inbox.ts'
 import { MessageStream } from './message-stream.ts'
+import { SessionReport } from './session-report.ts'
 import { SessionError } from '../shared/session/session-error.ts'
 import { lockSession, type SessionLock } from '../shared/session/session-lock.ts'
 import { openSession, type Session } from './session/session.ts'
@@ -53,9 +54,12 @@ const CLOSE_DEADLINE_MS = 8000
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
 const UNDER_WAY_DEADLINE_MS = 3000
 
+type LastSnapshot = Extract<ToWorker, { type: 'stop' }>['lastSnapshot']
+
 export class Account {
   readonly #options: AccountOptions
   readonly #dir: string
+  readonly #changes: SessionReport
   #connection: Connection = NEW_CONNECTION
   #lock: SessionLock | undefined
   #session: Session | undefined
@@ -69,12 +73,15 @@ export class Account {
   #effects: Promise<void> = Promise.resolve()
   #begun: Promise<void> = Promise.resolve()
   #ending: Promise<void> | undefined
+  #lastSnapshot: LastSnapshot = null
   readonly #abort = new AbortController()
 
   constructor(options: AccountOptions) {
     this.#options = options
     this.#version = versionToAnnounce(options.start.socket)
     this.#dir = join(options.start.sessionsPath, options.start.accountId)
+    const { clock, send } = options
+    this.#changes = new SessionReport({ clock, send, isLinked: () => this.#isLinked() })
   }
 
   /** Takes the session directory, opens the session, and begins to connect. Ends the process if it can't. */
@@ -115,6 +122,8 @@ export class Account {
         return this.#step({ type: 'version_changed' })
       case 'messages_received':
         return this.#messages?.taken(message.stream, message.sequence)
+      case 'snapshot_request':
+        return void this.#changes.answer(message.requestId, this.#session)
       case 'permit':
       case 'retry':
       case 'number_taken':
@@ -127,8 +136,12 @@ export class Account {
     }
   }
 
-  /** Closes the socket, puts everything on the disk, says so, and ends the process. Safe to call twice. */
-  async stop(): Promise<void> {
+  /**
+   * Closes the socket, puts everything on the disk, says so, and ends the process. Safe to call twice.
+   * @param lastSnapshot the supervisor wants the session as it is at last
+   */
+  async stop(lastSnapshot: LastSnapshot = null): Promise<void> {
+    this.#lastSnapshot ??= lastSnapshot
     await this.#end(EXIT.ok.code)
   }
 
@@ -155,12 +168,16 @@ export class Account {
   }
 
   async #openSession(): Promise<void> {
-    const { log, clock, send } = this.#options
+    const { start, log, clock, send } = this.#options
     const session = await openSession({
       dir: this.#dir,
       log: (event, fields) => log.info({ event, ...fields }, 'Session'),
+      ...(start.backup
+        ? { onCommit: (revision: number, creds: boolean) => this.#changes.committed(revision, creds) }
+        : {}),
     })
     this.#session = session
+    this.#changes.opened()
     void session.failed.then((error) => {
       if (this.#session === session) void this.#fail(error)
     })
@@ -386,6 +403,10 @@ export class Account {
     // No step follows any more, so this is the last of the effects: a session that is being set aside is left whole.
     await withDeadline(Promise.all([this.#begun, this.#effects]), UNDER_WAY_DEADLINE_MS, clock)
     await this.#socket?.tearDown()
+    this.#changes.stop()
+    // Takes its turn in the session's queue before the close; the way to the supervisor holds up neither.
+    const last = this.#lastSnapshot
+    const given = last === null ? null : this.#changes.answer(last.requestId, this.#session, last.savedRevision)
     let finalCode = code
     try {
       await this.#session?.close()
@@ -394,6 +415,7 @@ export class Account {
       log.error({ event: 'session.close_failed', cause: messageOf(error) }, 'The session was not closed cleanly')
     }
     await this.#lock?.release()
+    await given
     if (finalCode === EXIT.ok.code) await send({ type: 'stopped' })
     log.info({ event: 'account.stopped', code: finalCode }, 'Account')
     return finalCode
