@@ -42,6 +42,8 @@ const StartMessage = Type.Object({
   /** When the process goes on in a fresh one: worker/core/retirement.ts. */
   retirement: Type.Object({ memoryLimitBytes: Type.Integer(), minUptimeMs: Type.Integer() }),
   heartbeatIntervalMs: Type.Integer(),
+  /** Whether the supervisor keeps backups: then it wants `session_changed`. */
+  backup: Type.Boolean(),
 })
 
 /** Supervisor to worker. */
@@ -70,8 +72,16 @@ export const ToWorker = Type.Union([
   Type.Object({ type: Type.Literal('log_out') }),
   /** The supervisor has the messages of this stream up to this number: the next batch may come. */
   Type.Object({ type: Type.Literal('messages_received'), stream: Type.String(), sequence: Type.Integer() }),
-  /** Flush, close the socket, say `stopped`, exit 0. */
-  Type.Object({ type: Type.Literal('stop') }),
+  /** The whole session as it is now, for a backup; answered by `snapshot`. */
+  Type.Object({ type: Type.Literal('snapshot_request'), requestId: Type.Integer() }),
+  /**
+   * Close the socket, flush, say `stopped`, exit 0. With `lastSnapshot` the session goes as `snapshot` before that, unless
+   * its revision is still `savedRevision`.
+   */
+  Type.Object({
+    type: Type.Literal('stop'),
+    lastSnapshot: Nullable(Type.Object({ requestId: Type.Integer(), savedRevision: Nullable(Type.Integer()) })),
+  }),
 ])
 export type ToWorker = Static<typeof ToWorker>
 export type StartMessage = Static<typeof StartMessage>
@@ -146,6 +156,26 @@ export const FromWorker = Type.Union([
     messages: Type.Array(Type.Object({ sequence: Type.Integer(), id: Type.String(), atMs: Type.Number() }), {
       minItems: 1,
     }),
+  }),
+  /**
+   * Something of a linked session became durable; of several such records in a short time one message tells. `creds`: the
+   * identity's own state is among it. `paired`: the session was linked in this process, and this is the first of it.
+   */
+  Type.Object({
+    type: Type.Literal('session_changed'),
+    revision: Type.Integer(),
+    creds: Type.Boolean(),
+    paired: Type.Boolean(),
+  }),
+  /**
+   * What was asked for: one whole log file in base64, a secret; null where there is no linked session, where it could not
+   * be read, or where nothing has changed. What `session_changed` said before is in it.
+   */
+  Type.Object({
+    type: Type.Literal('snapshot'),
+    requestId: Type.Integer(),
+    revision: Type.Integer(),
+    data: Nullable(Type.String()),
   }),
   /** Why the process is about to end by itself, in words for the operator. */
   Type.Object({

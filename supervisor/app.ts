@@ -249,6 +249,7 @@ export class App {
         minPerSecond: config.connectRateMin,
       },
       startSlots: tuning.startSlots,
+      sessionWatch: null,
       retireSession: (record) => retireSession(config.sessionsPath, record, clock.nowMs()),
       movePutBack: (accountId, session) => movePutBack(config.sessionsPath, accountId, session, clock.nowMs()),
     })

@@ -23,6 +23,7 @@ import { Ending } from './ending.ts'
 import { endOf, nameOf } from './fault.ts'
 import { HeldSession } from './held-session.ts'
 import { createBaileysLog } from './socket/baileys-log.ts'
+import { SessionReport } from './session-report.ts'
 import { versionToAnnounce } from './socket/client-version.ts'
 import { isStreamCorruption, openSocket, trustNoiseRoot, type OpenSocket, type SocketEvent } from './socket/socket.ts'
 
@@ -47,8 +48,11 @@ export interface AccountOptions {
 /** What is under way when the end comes gets this long: less than the supervisor's patience. */
 const UNDER_WAY_DEADLINE_MS = 3000
 
+type LastSnapshot = Extract<ToWorker, { type: 'stop' }>['lastSnapshot']
+
 export class Account {
   readonly #options: AccountOptions
+  readonly #changes: SessionReport
   #connection: Connection = NEW_CONNECTION
   readonly #held: HeldSession
   readonly #activity: ActivityRecord
@@ -61,13 +65,17 @@ export class Account {
   #effects: Promise<void> = Promise.resolve()
   #begun: Promise<void> = Promise.resolve()
   readonly #ending: Ending
+  #lastSnapshot: LastSnapshot = null
 
   constructor(options: AccountOptions) {
     this.#options = options
     this.#version = versionToAnnounce(options.start.socket)
     this.#activity = new ActivityRecord(options.clock)
+    this.#changes = new SessionReport({ ...options, isLinked: () => this.#isLinked() })
     this.#held = new HeldSession({
       ...options,
+      onOpened: () => this.#changes.opened(),
+      onCommit: (revision, creds) => this.#changes.committed(revision, creds),
       onMessage: () => this.#activity.saw('lastMessageInAtMs'),
       onFailed: (error) => {
         // Before Baileys learns that its write was refused: it would refuse the message it was working on (a nack), and
@@ -120,6 +128,8 @@ export class Account {
         return this.#step({ type: 'version_changed' })
       case 'messages_received':
         return this.#held.messages?.taken(message.stream, message.sequence)
+      case 'snapshot_request':
+        return void this.#changes.answer(message.requestId, this.#held.session)
       case 'permit':
       case 'retry':
       case 'number_taken':
@@ -132,8 +142,12 @@ export class Account {
     }
   }
 
-  /** Closes the socket, puts everything on the disk, says so, and ends the process. Safe to call twice. */
-  async stop(): Promise<void> {
+  /**
+   * Closes the socket, puts everything on the disk, says so, and ends the process. Safe to call twice.
+   * @param lastSnapshot the supervisor wants the session as it is at last
+   */
+  async stop(lastSnapshot: LastSnapshot = null): Promise<void> {
+    this.#lastSnapshot ??= lastSnapshot
     await this.#ending.begin(EXIT.ok.code)
   }
 
@@ -333,6 +347,10 @@ export class Account {
     // No step follows any more, so this is the last of the effects: a session that is being set aside is left whole.
     await withDeadline(Promise.all([this.#begun, this.#effects]), UNDER_WAY_DEADLINE_MS, clock)
     await this.#socket?.tearDown()
+    this.#changes.stop()
+    // Takes its turn in the session's queue before the close; the way to the supervisor holds up neither.
+    const last = this.#lastSnapshot
+    const given = last === null ? null : this.#changes.answer(last.requestId, this.#held.session, last.savedRevision)
     let finalCode = code
     try {
       await this.#held.close()
@@ -341,6 +359,7 @@ export class Account {
       log.error({ event: 'session.close_failed', cause: messageOf(error) }, 'The session was not closed cleanly')
     }
     await this.#held.release()
+    await given
     if (finalCode === EXIT.ok.code) await send({ type: 'stopped' })
     log.info({ event: 'account.stopped', code: finalCode }, 'Account')
     return finalCode

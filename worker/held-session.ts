@@ -20,11 +20,15 @@ import { openSession, type Session } from './session/session.ts'
  * opened without the lock, and the lock is given back last.
  */
 export interface HeldSessionOptions {
-  start: Pick<StartMessage, 'sessionsPath' | 'accountId' | 'recover'>
+  start: Pick<StartMessage, 'sessionsPath' | 'accountId' | 'recover' | 'backup'>
   clock: Clock
   log: Log
   fs?: SessionFs
   send: (message: FromWorker) => Promise<void>
+  /** A session is in place, the first or one after another was set aside. */
+  onOpened: () => void
+  /** After each durable record, where the supervisor keeps backups. */
+  onCommit: (revision: number, creds: boolean) => void
   /** A message of somebody else is durable. */
   onMessage: () => void
   /** A read or write failed: nothing is acknowledged from here on. Called within the turn in which it failed. */
@@ -131,13 +135,15 @@ export class HeldSession {
   }
 
   async #open(): Promise<void> {
-    const { log, clock, send, fs = nodeFs, onMessage, onFailed } = this.#options
+    const { start, log, clock, send, fs = nodeFs, onOpened, onCommit, onMessage, onFailed } = this.#options
     const session = await openSession({
       dir: this.#dir,
       fs,
       log: (event, fields) => log.info({ event, ...fields }, 'Session'),
+      ...(start.backup ? { onCommit } : {}),
     })
     this.#session = session
+    onOpened()
     void session.failed.then((error) => {
       if (this.#session === session) onFailed(error)
     })

@@ -80,9 +80,10 @@ hear = (message) => {
     case 'request_pairing_code':
     case 'messages_received':
     case 'log_out':
+    case 'snapshot_request':
       return account.handle(message)
     case 'stop':
-      return void account.stop()
+      return void account.stop(message.lastSnapshot)
     case 'start':
       return
     default:

@@ -54,6 +54,8 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
     case 'pairing_code':
     case 'set_aside_request':
     case 'version_verdict':
+    case 'session_changed':
+    case 'snapshot':
     case 'stopped':
       return {}
     default:

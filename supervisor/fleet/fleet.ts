@@ -147,6 +147,11 @@ export class Fleet {
     return this.#workers.pairingCode(accountId)
   }
 
+  /** The account's session as it is now; null where no worker has it open, or none answers. A secret. */
+  snapshot(accountId: string): ReturnType<Workers['snapshot']> {
+    return this.#workers.snapshot(accountId)
+  }
+
   /**
    * Asks for a QR code. Does nothing where the account is linked, or where one is on the screen.
    * @throws AppError account_paused

@@ -13,6 +13,7 @@ import { findTrouble, type Trouble } from './find-trouble.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { MassRefusals } from './mass-refusals.ts'
 import { PairingCodes } from './pairing-codes.ts'
+import { Snapshots, type SessionSnapshot } from './snapshots.ts'
 import { StartQueue } from './start-queue.ts'
 
 /**
@@ -26,7 +27,7 @@ export interface WorkersOptions {
   random: () => number
   worker: WorkerCommand
   /** What each worker is told at its start, but for the account itself. */
-  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'recover' | 'socket'> & {
+  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'recover' | 'backup' | 'socket'> & {
     socket: Pick<StartMessage['socket'], 'url' | 'noiseRootKey'>
   }
   /** WA_VERSION, and where a newer one is looked up; null: nowhere. */
@@ -35,7 +36,24 @@ export interface WorkersOptions {
   gateLimits: GateLimits
   /** Workers between fork and `ready` at one time. */
   startSlots: number
+  /** Who is told of sessions that change; null: nobody, and workers don't say. */
+  sessionWatch: SessionWatch | null
 }
+
+/** Who keeps copies of sessions, as far as the fleet knows of them. Nothing of it rejects or takes long. */
+export interface SessionWatch {
+  changed(accountId: string, change: { creds: boolean; paired: boolean }): void
+  /**
+   * The account's worker is asked to end: null where its session is not wanted at last, else what of it is kept already
+   * (null: nothing, or too old).
+   */
+  lastWanted(accountId: string): { savedRevision: number | null } | null
+  /** What it had at last; it has ended, or soon will have. */
+  left(accountId: string, snapshot: SessionSnapshot): void
+}
+
+/** Reading and handing over the largest session takes well under a second; a worker that takes this long hangs. */
+const SNAPSHOT_DEADLINE_MS = 15_000
 
 /** A QR code that was asked for this long ago may still be wanted by somebody: a restarted worker shows a new one. */
 const PAIRING_MEMORY_MS = 5 * 60_000
@@ -55,6 +73,7 @@ export class Workers {
   readonly #codes: PairingCodes
   readonly #versions: ClientVersions
   readonly #refusals: MassRefusals
+  readonly #snapshots: Snapshots
   readonly #processes = new Map<string, WorkerProcess>()
   readonly #timers = new Map<string, Timer>()
   /** Monotonic ms before which an account does not start: the boot's stagger. */
@@ -68,6 +87,7 @@ export class Workers {
     this.#onPhoneLearned = onPhoneLearned
     this.#codes = new PairingCodes(options.clock)
     this.#refusals = new MassRefusals(options.clock, options.log)
+    this.#snapshots = new Snapshots(options.clock)
     this.#versions = new ClientVersions({
       ...options.clientVersion,
       sessionsPath: options.startMessage.sessionsPath,
@@ -125,6 +145,15 @@ export class Workers {
     const process = this.#processes.get(accountId)
     if (process === undefined) return Promise.resolve(null)
     return this.#codes.request(accountId, (requestId) => process.send({ type: 'request_pairing_code', requestId }))
+  }
+
+  /** The account's session as it is now; null where no worker has it open, or none answers. A secret. */
+  snapshot(accountId: string): Promise<SessionSnapshot | null> {
+    const process = this.#processes.get(accountId)
+    if (process === undefined) return Promise.resolve(null)
+    return this.#snapshots.request(accountId, SNAPSHOT_DEADLINE_MS, (requestId) =>
+      process.send({ type: 'snapshot_request', requestId }),
+    )
   }
 
   /**
@@ -207,8 +236,7 @@ export class Workers {
       case 'spawn':
         return this.#spawn(accountId, effect.generation)
       case 'ask_to_stop':
-        this.#processes.get(accountId)?.send({ type: 'stop' })
-        return
+        return this.#askToStop(accountId)
       case 'kill':
         log.error(
           { event: 'child.killed', accountId, why: effect.why, pid: registry.get(accountId)?.process?.pid },
@@ -219,6 +247,18 @@ export class Workers {
       default:
         return effect satisfies never
     }
+  }
+
+  #askToStop(accountId: string): void {
+    const { sessionWatch, childLimits } = this.#options
+    const stop = (lastSnapshot: Extract<ToWorker, { type: 'stop' }>['lastSnapshot']): void =>
+      this.send(accountId, { type: 'stop', lastSnapshot })
+    const wanted = sessionWatch?.lastWanted(accountId) ?? null
+    if (sessionWatch === null || wanted === null) return stop(null)
+    const { savedRevision } = wanted
+    void this.#snapshots
+      .request(accountId, childLimits.stopDeadlineMs + KILL_GRACE_MS, (requestId) => stop({ requestId, savedRevision }))
+      .then((snapshot) => snapshot && sessionWatch.left(accountId, snapshot))
   }
 
   #spawn(accountId: string, generation: number): void {
@@ -248,6 +288,7 @@ export class Workers {
       ...startMessage,
       socket: { ...startMessage.socket, ...this.#versions.startOrder },
       type: 'start',
+      backup: this.#options.sessionWatch !== null,
       accountId,
       phone: account.record.phone,
       pairing: askedAtMs !== null && clock.nowMs() - askedAtMs < PAIRING_MEMORY_MS,
@@ -283,6 +324,10 @@ export class Workers {
         return this.#versions.verdict(message.version, message.accepted)
       case 'pairing_code':
         return this.#codes.answer(accountId, message.requestId, message.code)
+      case 'session_changed':
+        return this.#options.sessionWatch?.changed(accountId, message)
+      case 'snapshot':
+        return this.#snapshots.answer(accountId, message.requestId, message.revision, message.data)
       case 'stopped':
         this.#flushed.add(accountId)
         return
@@ -317,6 +362,7 @@ export class Workers {
     this.#processes.delete(accountId)
     this.#gate.withdraw(accountId)
     this.#codes.giveUp(accountId)
+    this.#snapshots.giveUp(accountId)
     if (end.code !== null && NOTHING_TO_FLUSH.has(end.code)) this.#flushed.add(accountId)
     const wanted = account.child.state.name === 'stopping' || end.code === EXIT.renew.code
     log[wanted ? 'info' : 'warn'](

@@ -71,8 +71,8 @@ export interface OpenSessionOptions {
   readonly dir: string
   /** Told of each change: event name, dotted and past tense, and fields without secrets. */
   readonly log?: (event: string, fields: object) => void
-  /** After each durable record. */
-  readonly onCommit?: (revision: number) => void
+  /** After each durable record; `creds`: they are among what it changed. */
+  readonly onCommit?: (revision: number, creds: boolean) => void
   readonly compaction?: CompactionLimits
   readonly fs?: SessionFs
   readonly nowMs?: () => number
@@ -97,7 +97,7 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
         parts.ack?.advance(revision)
         const creds = written.get(CREDS_KEY)
         if (creds !== undefined && creds !== null) parts.creds?.update(creds)
-        options.onCommit?.(revision)
+        options.onCommit?.(revision, creds !== undefined)
       },
       onCompaction: (outcome) => tellCompaction(tell, outcome),
     },

@@ -64,6 +64,7 @@ class Worker {
         sessionsPath,
         pairing: true,
         recover: null,
+        backup: false,
         logLevel: 'silent',
         socket: { url: simulator.url, noiseRootKey: simulator.noiseRootKey, version: null, knownGood: null },
         policy: {

@@ -21,6 +21,7 @@ const START: StartMessage = {
   policy: { maxReconnectAttempts: 5, refusalPeriodMs: 0, healthCheckIntervalMs: 1, staleConnectionThresholdMs: 1 },
   retirement: { memoryLimitBytes: 1, minUptimeMs: 1 },
   heartbeatIntervalMs: 5000,
+  backup: false,
 }
 /** One of each kind: the compiler sees to it that none is missing. */
 const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
@@ -35,7 +36,8 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
   use_version: { type: 'use_version', version: [2, 3000, 1] },
   messages_received: { type: 'messages_received', stream: 's', sequence: 1 },
   log_out: { type: 'log_out' },
-  stop: { type: 'stop' },
+  snapshot_request: { type: 'snapshot_request', requestId: 1 },
+  stop: { type: 'stop', lastSnapshot: { requestId: 1, savedRevision: null } },
 }
 const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }> } = {
   ready: { type: 'ready', version: [2, 3000, 1] },
@@ -66,6 +68,8 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
   version_verdict: { type: 'version_verdict', version: [2, 3000, 1], accepted: true },
   messages: { type: 'messages', stream: 's', messages: [{ sequence: 1, id: 'A', atMs: 1 }] },
   fault: { type: 'fault', reason: 'storage_full', message: 'no space' },
+  session_changed: { type: 'session_changed', revision: 1, creds: true, paired: false },
+  snapshot: { type: 'snapshot', requestId: 1, revision: 1, data: 'AAAA' },
   stopped: { type: 'stopped' },
 }
 /** What arrives on the other side of fork()'s channel. */
