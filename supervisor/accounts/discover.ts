@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAccountId } from '../../shared/account-id.ts'
 import { savedAtOf } from '../../shared/session/restore-file.ts'
+import { errnoOf } from '../../shared/errors.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
 
 /** A session on the disk, whoever put it there: this service, its predecessor, or any program that uses Baileys. */
@@ -30,10 +31,21 @@ export async function findSessions(sessionsPath: string): Promise<FoundSession[]
   return found.sort((a, b) => (a.accountId < b.accountId ? -1 : 1))
 }
 
+/** Whether the account's directory holds anything of a session, whole or not, a backup that waits included. */
+export async function hasSession(sessionsPath: string, accountId: string): Promise<boolean> {
+  try {
+    return (await readdir(join(sessionsPath, accountId))).some(isSessionFile)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
 function isSessionFile(name: string): boolean {
   return (
     name === 'session.log' ||
     name === 'session.log.prev' ||
+    name === 'session.ack' ||
     name === 'creds.json' ||
     savedAtOf(name) !== undefined ||
     /^(session|pre-key)-.+\.json$/.test(name)

@@ -1,0 +1,128 @@
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf } from '../../shared/errors.ts'
+import type { Log } from '../../shared/log.ts'
+import { lockSession } from '../../shared/session/session-lock.ts'
+import { restoreFileName } from '../../shared/session/restore-file.ts'
+import { hasSession } from '../accounts/discover.ts'
+import { BackupError, type ArchiveInfo, type BackupTarget, type HostDocument, type SealedArchive } from './target.ts'
+
+/**
+ * Brings the session of an account back from its backup, into a directory that holds none. The newest archive that opens
+ * is taken; it is written beside nothing else, whole under its name or not there, and the account's worker makes the
+ * session of it (worker/session/recover.ts), which it verifies record by record. A session on the disk always wins.
+ */
+export interface RestoreOptions {
+  target: BackupTarget
+  openArchive: (accountId: string, archive: SealedArchive) => Promise<Buffer>
+  host: () => HostDocument
+  leaseMs: number
+  sessionsPath: string
+  log: Log
+}
+
+export type Restored =
+  /** The archive waits in the account's directory. */
+  | { outcome: 'placed'; archive: ArchiveInfo }
+  /** There is a session on the disk: nothing was fetched, or nothing placed. */
+  | { outcome: 'present' }
+  /** No backup was ever made. */
+  | { outcome: 'nothing' }
+
+/** The account's worker is not running; whoever else holds the directory is another program. */
+const LOCK_WAIT_MS = 2000
+
+export interface RestoreWord {
+  /** The operator wants the backup in place of a session that is damaged: it is put beside it. */
+  overDamaged?: boolean
+}
+
+/**
+ * @throws BackupError owned_elsewhere, unreachable and the like; damaged or wrong_key when no archive opens
+ * @throws SessionError session_locked, storage_*
+ */
+export async function restoreSession(
+  accountId: string,
+  options: RestoreOptions,
+  { overDamaged = false }: RestoreWord = {},
+): Promise<Restored> {
+  const { target, host, leaseMs, sessionsPath, log } = options
+  if (!overDamaged && (await hasSession(sessionsPath, accountId))) return { outcome: 'present' }
+  const archives = await target.listArchives(accountId)
+  if (archives.length === 0) return { outcome: 'nothing' }
+  // Before anything is used: two hosts on one session would take it from each other.
+  await target.claim(accountId, host(), leaseMs)
+  const { bytes, archive } = await openNewest(accountId, archives, options)
+  if (!(await place(sessionsPath, accountId, bytes, archive, overDamaged))) return { outcome: 'present' }
+  const { rev, savedAtMs, sessionRevision } = archive
+  log.warn({ event: 'session.restored', accountId, rev, savedAtMs, sessionRevision }, 'A backup becomes the session')
+  return { outcome: 'placed', archive }
+}
+
+/** The newest one that opens; of the others a line says what was wrong with them. */
+export async function openNewest(
+  accountId: string,
+  archives: readonly ArchiveInfo[],
+  { target, openArchive, log }: Pick<RestoreOptions, 'target' | 'openArchive' | 'log'>,
+): Promise<{ bytes: Buffer; archive: ArchiveInfo }> {
+  let problem: BackupError | undefined
+  for (const archive of archives) {
+    try {
+      const bytes = await openArchive(accountId, await target.readArchive(accountId, archive.rev))
+      return { bytes, archive }
+    } catch (error) {
+      const isItsOwn = error instanceof BackupError && ['damaged', 'wrong_key', 'not_found'].includes(error.code)
+      if (!isItsOwn) throw error
+      problem ??= error
+      log.error({ event: 'backup.unusable', accountId, rev: archive.rev, cause: messageOf(error) }, 'Backup')
+    }
+  }
+  throw problem ?? new BackupError('not_found', `There is no backup of "${accountId}".`)
+}
+
+/** @returns false when a session has come meanwhile */
+async function place(
+  sessionsPath: string,
+  accountId: string,
+  bytes: Buffer,
+  { savedAtMs }: ArchiveInfo,
+  overDamaged: boolean,
+): Promise<boolean> {
+  const dir = join(sessionsPath, accountId)
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const lock = await lockSession({ dir, waitMs: LOCK_WAIT_MS })
+  try {
+    if (!overDamaged && (await hasSession(sessionsPath, accountId))) return false
+    const path = join(dir, restoreFileName(savedAtMs))
+    const temporary = `${path}.tmp`
+    const file = await open(temporary, 'w', 0o600)
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+    await syncDir(dir)
+    await syncDir(sessionsPath)
+    return true
+  } finally {
+    await lock.release()
+  }
+}
+
+async function syncDir(path: string): Promise<void> {
+  const dir = await open(path, 'r')
+  try {
+    await dir.sync()
+  } finally {
+    await dir.close()
+  }
+}
+
+/** What an attempt that was killed left behind. */
+export async function removeHalfRestored(sessionsPath: string, accountId: string): Promise<void> {
+  const dir = join(sessionsPath, accountId)
+  const names = await readdir(dir).catch(() => [])
+  for (const name of names) if (/^session\.restore-\d+\.tmp$/.test(name)) await rm(join(dir, name), { force: true })
+}
