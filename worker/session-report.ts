@@ -73,11 +73,11 @@ export class SessionReport {
     const { clock, send, isLinked } = this.#options
     const waiting = this.#waiting
     if (waiting === undefined) return
-    if (!isLinked()) {
+    if (this.#wasLinked === undefined || !isLinked()) {
       this.#waiting = undefined
       return
     }
-    const paired = this.#wasLinked === false
+    const paired = !this.#wasLinked
     // A pairing is in the session when the creds that say so are.
     if (paired && !waiting.creds) return
     this.#waiting = undefined
