@@ -168,13 +168,14 @@ export const FromWorker = Type.Union([
     paired: Type.Boolean(),
   }),
   /**
-   * What was asked for: one whole log file in base64, a secret; null where there is no linked session, where it could not
-   * be read, or where nothing has changed. What `session_changed` said before is in it.
+   * What was asked for: one whole log file in base64, a secret; null where no phone is linked (`linked`), where the session
+   * could not be read, or where nothing has changed. What `session_changed` said before is in it.
    */
   Type.Object({
     type: Type.Literal('snapshot'),
     requestId: Type.Integer(),
     revision: Type.Integer(),
+    linked: Type.Boolean(),
     data: Nullable(Type.String()),
   }),
   /** Why the process is about to end by itself, in words for the operator. */

@@ -11,6 +11,8 @@ import { schedulePrunes } from './accounts/prune-sessions.ts'
 import { Registry } from './accounts/registry.ts'
 import { retireSession } from './accounts/retire-session.ts'
 import { AccountStore, type AccountRecord } from './accounts/store.ts'
+import type { Backups } from './backup/backups.ts'
+import { createBackups, openPlace, type BackupPlace, type BackupTuning } from './backup/create-backups.ts'
 import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
@@ -35,6 +37,8 @@ export interface AppOptions {
   random: () => number
   /** For tests that can't wait for the times of production. */
   tuning?: Partial<Tuning>
+  /** In place of what the configuration names. */
+  backupPlace?: BackupPlace
 }
 
 export interface Tuning {
@@ -50,6 +54,7 @@ export interface Tuning {
   retirementMinUptimeMs: number
   /** V8 options of each worker. */
   workerExecArgv: readonly string[]
+  backup: BackupTuning
 }
 
 const PRODUCTION: Tuning = {
@@ -66,7 +71,11 @@ const PRODUCTION: Tuning = {
   retirementMinUptimeMs: 30 * 60_000,
   // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
   workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
+  backup: {},
 }
+
+/** Of SHUTDOWN_TIMEOUT_MS: the rest is for letting go of the accounts and the connections. */
+const SAVED_BY = 0.85
 
 export interface StartedApp {
   /** Where the dashboard is. */
@@ -87,6 +96,7 @@ export class App {
   #storage: StorageMonitor | undefined
   #lock: SessionLock | undefined
   #qr: QrRenderer | undefined
+  #backups: Backups | undefined
   #unwatch: (() => void) | undefined
   #endPrunes: (() => void) | undefined
   #stopped: Promise<string[]> | undefined
@@ -130,6 +140,8 @@ export class App {
     this.#storage = new StorageMonitor(config.sessionsPath, storage, clock, log)
     this.#storage.start()
     this.#qr = new QrRenderer()
+    const version = await packageVersion()
+    this.#backups = await this.#createBackups(version)
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
     const fleet = this.#createFleet(store)
     this.#fleet = fleet
@@ -144,6 +156,7 @@ export class App {
       auth,
       qr: this.#qr,
       storage: this.#storage,
+      backups: this.#backups ?? null,
       clock,
       log,
       sessionsPath: config.sessionsPath,
@@ -151,7 +164,7 @@ export class App {
       accountEnv: config.accountEnv,
       dashboardPath: fileURLToPath(new URL('../../supervisor/dashboard', import.meta.url)),
       service: {
-        version: await packageVersion(),
+        version,
         startedMonotonicMs: clock.monotonicMs(),
         status: () => this.#status,
       },
@@ -161,6 +174,7 @@ export class App {
     const address = http.server.address()
     const port = typeof address === 'object' && address !== null ? address.port : config.port
     log.info({ event: 'http.listening', host: config.host, port }, 'HTTP')
+    this.#backups?.start((accountId) => fleet.snapshot(accountId))
     this.#boot(fleet, records)
     const { sessionsPath, setAsideDays: keepDays } = config
     this.#endPrunes = schedulePrunes({ sessionsPath, keepDays, clock, log })
@@ -178,13 +192,20 @@ export class App {
     return this.#stopped
   }
 
+  /** Undefined where none are kept. */
+  get backups(): Backups | undefined {
+    return this.#backups
+  }
+
   /** A second signal: workers are killed at once, and `stop` ends soon after. */
   killAll(): void {
     this.#fleet?.killAll()
+    this.#backups?.giveUp()
   }
 
   async #stop(): Promise<string[]> {
-    const { log } = this.#options
+    const { config, clock, log } = this.#options
+    const savedByMs = clock.monotonicMs() + config.shutdownTimeoutMs * SAVED_BY
     this.#status = 'stopping'
     this.#unwatch?.()
     this.#endPrunes?.()
@@ -192,11 +213,23 @@ export class App {
     const closed = this.#http?.close().catch((error: unknown) => {
       log.warn({ event: 'http.close_failed', cause: messageOf(error) }, 'HTTP')
     })
+    // What each worker leaves is saved while the others still flush.
+    this.#backups?.beginStop()
     const notFlushed = (await this.#fleet?.stop()) ?? []
+    await this.#backups?.finish(savedByMs)
     await closed
     await this.#qr?.stop()
     await this.#lock?.release()
     return notFlushed
+  }
+
+  async #createBackups(version: string): Promise<Backups | undefined> {
+    const { config, backupPlace, clock, log, random } = this.#options
+    const place = backupPlace ?? (config.backup === null ? undefined : await openPlace(config.backup))
+    if (place === undefined) return undefined
+    const { sessionsPath } = config
+    const tuning = this.#tuning.backup
+    return createBackups(place, { sessionsPath, version, registry: this.registry, clock, log, random, tuning })
   }
 
   #createFleet(store: AccountStore): Fleet {
@@ -249,8 +282,12 @@ export class App {
         minPerSecond: config.connectRateMin,
       },
       startSlots: tuning.startSlots,
-      sessionWatch: null,
-      retireSession: (record) => retireSession(config.sessionsPath, record, clock.nowMs()),
+      sessionWatch: this.#backups ?? null,
+      retireSession: async (record) => {
+        await retireSession(config.sessionsPath, record, clock.nowMs())
+        // On the disk before the account is forgotten: else a restore would bring it back.
+        await this.#backups?.noteRemoval(record.accountId)
+      },
       movePutBack: (accountId, session) => movePutBack(config.sessionsPath, accountId, session, clock.nowMs()),
     })
   }

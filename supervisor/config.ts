@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { BACKUP_SETTINGS, parseBackup, type BackupConfig } from './config-backup.ts'
 import { GATE_LIMITS } from './core/connect-gate.ts'
 import { LOG_LEVELS, type LogLevel } from '../shared/log.ts'
 
@@ -38,6 +39,8 @@ export interface Config {
   /** Where a newer client version is looked up when WhatsApp refuses the present one; null: nowhere. */
   readonly waVersionUrl: string | null
   readonly workerMemoryMb: number
+  /** Null: no backups are kept. */
+  readonly backup: BackupConfig | null
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -68,6 +71,7 @@ const SETTINGS = [
   'WA_VERSION',
   'WA_VERSION_URL',
   'WORKER_MEMORY_MB',
+  ...BACKUP_SETTINGS,
 ] as const
 type Setting = (typeof SETTINGS)[number]
 
@@ -185,6 +189,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     waVersion: version(get('WA_VERSION'), errors),
     waVersionUrl: versionUrl(get('WA_VERSION_URL'), errors),
     workerMemoryMb: integer('WORKER_MEMORY_MB', 300, 64, 16_384),
+    backup: parseBackup({ get, integer, cwd, credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }, errors),
   }
   return errors.length > 0 ? { errors } : { config: Object.freeze(config) }
 }

@@ -50,15 +50,18 @@ export class SessionReport {
    */
   async answer(requestId: number, session: Session | undefined, savedRevision: number | null = null): Promise<void> {
     const { clock, send, isLinked } = this.#options
-    const unchanged = session === undefined || session.revision === savedRevision || !isLinked()
+    const linked = isLinked()
+    const asked = session !== undefined && linked && session.revision !== savedRevision
     // A log that failed says so through session.failed, which ends this process.
-    const taken = unchanged
-      ? LATE
-      : await withDeadline(session.snapshot(), SNAPSHOT_DEADLINE_MS, clock).catch((): typeof LATE => LATE)
-    if (taken === LATE) return send({ type: 'snapshot', requestId, revision: session?.revision ?? 0, data: null })
+    const taken = asked
+      ? await withDeadline(session.snapshot(), SNAPSHOT_DEADLINE_MS, clock).catch((): typeof LATE => LATE)
+      : LATE
+    if (taken === LATE) {
+      return send({ type: 'snapshot', requestId, revision: session?.revision ?? 0, linked, data: null })
+    }
     const { bytes, revision } = taken
     if (this.#waiting !== undefined && this.#waiting.revision <= revision) this.#waiting = undefined
-    return send({ type: 'snapshot', requestId, revision, data: bytes.toString('base64') })
+    return send({ type: 'snapshot', requestId, revision, linked, data: bytes.toString('base64') })
   }
 
   stop(): void {
@@ -70,11 +73,11 @@ export class SessionReport {
     const { clock, send, isLinked } = this.#options
     const waiting = this.#waiting
     if (waiting === undefined) return
-    if (!isLinked()) {
+    if (this.#wasLinked === undefined || !isLinked()) {
       this.#waiting = undefined
       return
     }
-    const paired = this.#wasLinked === false
+    const paired = !this.#wasLinked
     // A pairing is in the session when the creds that say so are.
     if (paired && !waiting.creds) return
     this.#waiting = undefined

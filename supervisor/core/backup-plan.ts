@@ -141,6 +141,8 @@ function applied(plan: BackupPlan, event: BackupEvent, nowMs: number, limits: Ba
         fetchedMs: saving?.fetchedMs ?? fetchedMs,
         inHand: event.inHand,
       }))
+    case 'nothing_to_save':
+      return changeAccount(plan, event.accountId, () => ({ work: null, unsaved: NOTHING_UNSAVED, saving: null }))
     case 'superseded':
       return succeeded(plan, event.accountId, (account) => ({
         claim: 'none',

@@ -143,6 +143,8 @@ export type BackupEvent =
   | { type: 'fetched'; accountId: string }
   /** `inHand`: the bytes of an ended worker that this backup did not take are still there. */
   | { type: 'saved'; accountId: string; inHand: boolean }
+  /** There is nothing to back up after all: no phone is linked any more. */
+  | { type: 'nothing_to_save'; accountId: string }
   /** The claim is out of date (a revision as new was there): it is asked for again. */
   | { type: 'superseded'; accountId: string; inHand: boolean }
   | { type: 'account_written'; accountId: string }

@@ -147,7 +147,7 @@ export class Fleet {
     return this.#workers.pairingCode(accountId)
   }
 
-  /** The account's session as it is now; null where no worker has it open, or none answers. A secret. */
+  /** The account's session as it is now. A secret. Never rejects. */
   snapshot(accountId: string): ReturnType<Workers['snapshot']> {
     return this.#workers.snapshot(accountId)
   }

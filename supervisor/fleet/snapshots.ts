@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/clock.ts'
+import type { FromWorker } from '../../shared/ipc.ts'
 
 /** A session as one log file: a secret. */
 export interface SessionSnapshot {
@@ -6,9 +7,12 @@ export interface SessionSnapshot {
   bytes: Buffer
 }
 
+/** `not_linked`: the worker has its session open, and there is nothing in it to keep. Null: no answer, or no session. */
+export type SnapshotAnswer = SessionSnapshot | 'not_linked' | null
+
 interface OpenRequest {
   accountId: string
-  settle: (snapshot: SessionSnapshot | null) => void
+  settle: (answer: SnapshotAnswer) => void
 }
 
 /**
@@ -24,14 +28,14 @@ export class Snapshots {
     this.#clock = clock
   }
 
-  /** @returns the session, or null where there is none to be had; never rejects */
-  request(accountId: string, deadlineMs: number, send: (requestId: number) => void): Promise<SessionSnapshot | null> {
+  /** Never rejects. */
+  request(accountId: string, deadlineMs: number, send: (requestId: number) => void): Promise<SnapshotAnswer> {
     const requestId = ++this.#lastId
     return new Promise((resolve) => {
-      const settle = (snapshot: SessionSnapshot | null): void => {
+      const settle = (answer: SnapshotAnswer): void => {
         timer.cancel()
         this.#open.delete(requestId)
-        resolve(snapshot)
+        resolve(answer)
       }
       const timer = this.#clock.setTimer(deadlineMs, () => settle(null))
       this.#open.set(requestId, { accountId, settle })
@@ -39,11 +43,12 @@ export class Snapshots {
     })
   }
 
-  /** @param data base64 */
-  answer(accountId: string, requestId: number, revision: number, data: string | null): void {
+  answer(accountId: string, message: Extract<FromWorker, { type: 'snapshot' }>): void {
+    const { requestId, revision, linked, data } = message
     const request = this.#open.get(requestId)
     if (request?.accountId !== accountId) return
-    request.settle(data === null ? null : { revision, bytes: Buffer.from(data, 'base64') })
+    if (data === null) request.settle(linked ? null : 'not_linked')
+    else request.settle({ revision, bytes: Buffer.from(data, 'base64') })
   }
 
   /** The account's worker is gone, and its answers with it. */

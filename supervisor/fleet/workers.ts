@@ -13,7 +13,7 @@ import { findTrouble, type Trouble } from './find-trouble.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { MassRefusals } from './mass-refusals.ts'
 import { PairingCodes } from './pairing-codes.ts'
-import { Snapshots, type SessionSnapshot } from './snapshots.ts'
+import { Snapshots, type SessionSnapshot, type SnapshotAnswer } from './snapshots.ts'
 import { StartQueue } from './start-queue.ts'
 
 /**
@@ -147,8 +147,8 @@ export class Workers {
     return this.#codes.request(accountId, (requestId) => process.send({ type: 'request_pairing_code', requestId }))
   }
 
-  /** The account's session as it is now; null where no worker has it open, or none answers. A secret. */
-  snapshot(accountId: string): Promise<SessionSnapshot | null> {
+  /** The account's session as it is now. A secret. Never rejects. */
+  snapshot(accountId: string): Promise<SnapshotAnswer> {
     const process = this.#processes.get(accountId)
     if (process === undefined) return Promise.resolve(null)
     return this.#snapshots.request(accountId, SNAPSHOT_DEADLINE_MS, (requestId) =>
@@ -258,7 +258,9 @@ export class Workers {
     const { savedRevision } = wanted
     void this.#snapshots
       .request(accountId, childLimits.stopDeadlineMs + KILL_GRACE_MS, (requestId) => stop({ requestId, savedRevision }))
-      .then((snapshot) => snapshot && sessionWatch.left(accountId, snapshot))
+      .then((answer) => {
+        if (answer !== null && answer !== 'not_linked') sessionWatch.left(accountId, answer)
+      })
   }
 
   #spawn(accountId: string, generation: number): void {
@@ -327,7 +329,7 @@ export class Workers {
       case 'session_changed':
         return this.#options.sessionWatch?.changed(accountId, message)
       case 'snapshot':
-        return this.#snapshots.answer(accountId, message.requestId, message.revision, message.data)
+        return this.#snapshots.answer(accountId, message)
       case 'stopped':
         this.#flushed.add(accountId)
         return

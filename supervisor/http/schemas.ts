@@ -109,7 +109,9 @@ export const Health = Type.Object({
   checks: Type.Object({
     service: Type.Union([Type.Literal('ok'), Type.Literal('starting'), Type.Literal('stopping')]),
     storage: Type.Object({ path: Type.String(), exists: Type.Boolean(), writable: Type.Boolean() }),
-    firestore: Type.Literal('disabled'),
+    firestore: Type.Union([Type.Literal('disabled'), Type.Literal('ok'), Type.Literal('degraded')]),
+    /** Age of the oldest change that no backup has; null where there is none. */
+    oldestUnsavedMs: Nullable(Type.Integer()),
     accounts: Type.Object({ total: Type.Integer(), connected: Type.Integer() }),
   }),
 })
@@ -146,6 +148,16 @@ export const DashboardAccount = Type.Object({
   needsQR: Type.Boolean(),
   qrCode: Type.Optional(Type.String({ description: 'PNG data URL, only while needsQR' })),
   qrExpiresAt: Type.Optional(IsoTime),
+  backup: Nullable(
+    Type.Object({
+      revision: Nullable(Type.Integer()),
+      savedAt: Nullable(IsoTime),
+      ageMs: Nullable(Type.Integer()),
+      bytes: Nullable(Type.Integer({ description: 'sealed' })),
+      pending: Type.Boolean({ description: 'something has changed since' }),
+      error: Nullable(Type.String({ description: 'why there is no newer one' })),
+    }),
+  ),
   process: Type.Object({
     state: Type.String(),
     pid: Nullable(Type.Integer()),

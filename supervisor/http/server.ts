@@ -7,6 +7,7 @@ import { fastify, type FastifyInstance } from 'fastify'
 import type { Clock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Registry } from '../accounts/registry.ts'
+import type { BackupsView } from '../backup/backup-view.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { QrRenderer } from '../qr/qr-renderer.ts'
 import type { StorageMonitor } from '../storage/probe.ts'
@@ -24,6 +25,8 @@ export interface HttpDeps {
   auth: Auth
   qr: QrRenderer
   storage: StorageMonitor
+  /** Null: none are kept. */
+  backups: BackupsView | null
   clock: Clock
   log: Log
   sessionsPath: string

@@ -31,7 +31,8 @@ export function dashboardRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 export function healthRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get('/health', { schema: { response: { 200: Health, 503: Health } } }, async (_request, reply) => {
-      const { registry, service, storage, sessionsPath } = deps
+      const { registry, service, storage, backups, sessionsPath } = deps
+      const backup = backups?.health
       const all = registry.all()
       const connected = all.filter((account) => registry.statusOf(account).status === 'connected').length
       const { exists, writable } = storage.state
@@ -42,7 +43,8 @@ export function healthRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         checks: {
           service: state === 'running' ? 'ok' : state,
           storage: { path: sessionsPath, exists, writable },
-          firestore: 'disabled',
+          firestore: backup?.state ?? 'disabled',
+          oldestUnsavedMs: backup?.oldestUnsavedMs ?? null,
           accounts: { total: all.length, connected },
         },
       })
@@ -80,6 +82,7 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
     ...(living === null
       ? {}
       : { qrCode: await qr.render(living.text), qrExpiresAt: new Date(living.expiresAtMs).toISOString() }),
+    backup: describeBackup(record.accountId, deps),
     process: {
       state: child.state.name,
       pid: process?.pid ?? null,
@@ -91,6 +94,14 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
       generation: child.generation,
     },
   }
+}
+
+function describeBackup(accountId: string, { backups, clock }: HttpDeps): Static<typeof DashboardAccount>['backup'] {
+  const view = backups?.viewOf(accountId) ?? null
+  if (view === null) return null
+  const { revision, savedAtMs, bytes, pending, error } = view
+  const ageMs = savedAtMs === null ? null : Math.max(0, Math.round(clock.nowMs() - savedAtMs))
+  return { revision, savedAt: iso(savedAtMs), ageMs, bytes, pending, error }
 }
 
 function describeTrouble({ fleet }: HttpDeps): Static<typeof Dashboard>['trouble'] {

@@ -69,7 +69,7 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
   messages: { type: 'messages', stream: 's', messages: [{ sequence: 1, id: 'A', atMs: 1 }] },
   fault: { type: 'fault', reason: 'storage_full', message: 'no space' },
   session_changed: { type: 'session_changed', revision: 1, creds: true, paired: false },
-  snapshot: { type: 'snapshot', requestId: 1, revision: 1, data: 'AAAA' },
+  snapshot: { type: 'snapshot', requestId: 1, revision: 1, linked: true, data: 'AAAA' },
   stopped: { type: 'stopped' },
 }
 /** What arrives on the other side of fork()'s channel. */

@@ -36,6 +36,7 @@ t.test('nothing set: everything has its default, and only this machine can reach
     waVersion: null,
     waVersionUrl: 'https://web.whatsapp.com/sw.js',
     workerMemoryMb: 300,
+    backup: null,
   })
   t.ok(Object.isFrozen(config({})))
 })

@@ -36,9 +36,40 @@ t.test('health is for everybody, and says nothing of accounts but their number',
     service: 'ok',
     storage: { exists: true, writable: true },
     firestore: 'disabled',
+    oldestUnsavedMs: null,
     accounts: { total: 2, connected: 1 },
   })
   t.notMatch(response.body, '4071234')
+})
+
+t.test('backups: what is not well with them is shown, and no reason for a 503', async (t) => {
+  const nowMs = 1_700_000_000_000
+  const views = {
+    a: { revision: 7, savedAtMs: nowMs - 1500, bytes: 99, pending: true, error: 'The target did not answer.' },
+    b: { revision: null, savedAtMs: null, bytes: null, pending: true, error: null },
+  }
+  const service = await started(t, {
+    records: [recordOf('a'), recordOf('b'), recordOf('c')],
+    backups: {
+      health: { state: 'degraded', oldestUnsavedMs: 1234 },
+      viewOf: (accountId) => (accountId === 'a' || accountId === 'b' ? views[accountId] : null),
+    },
+  })
+  const health = await service.app.inject('/health')
+  t.equal(health.statusCode, 200)
+  t.match(health.json(), { status: 'ok', checks: { firestore: 'degraded', oldestUnsavedMs: 1234 } })
+  const { accounts } = (await service.app.inject(get('/api/status/dashboard'))).json<{
+    accounts: { backup: unknown }[]
+  }>()
+  const savedAt = new Date(nowMs - 1500).toISOString()
+  t.strictSame(
+    accounts.map(({ backup }) => backup),
+    [
+      { revision: 7, savedAt, ageMs: 1500, bytes: 99, pending: true, error: 'The target did not answer.' },
+      { revision: null, savedAt: null, ageMs: null, bytes: null, pending: true, error: null },
+      null,
+    ],
+  )
 })
 
 t.test('health fails when the disk does, and while the service stops, not while it starts', async (t) => {

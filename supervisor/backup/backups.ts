@@ -1,0 +1,374 @@
+import type { Clock, Timer } from '../../shared/clock.ts'
+import { LATE, withDeadline } from '../../shared/deadline.ts'
+import { messageOf } from '../../shared/errors.ts'
+import type { Log } from '../../shared/log.ts'
+import type { Registry } from '../accounts/registry.ts'
+import { isClosed, isSettled, nextTickMs, stepBackups, unsavedAccounts } from '../core/backup-plan.ts'
+import {
+  newBackupPlan,
+  unsavedSince,
+  type BackupEffect,
+  type BackupEvent,
+  type BackupFailure,
+  type BackupLimits,
+  type BackupPlan,
+  type BackupWork,
+} from '../core/backup-state.ts'
+import type { SessionSnapshot, SnapshotAnswer } from '../fleet/snapshots.ts'
+import type { SessionWatch } from '../fleet/workers.ts'
+import type { AccountBackupView, BackupsView } from './backup-view.ts'
+import { documentOf, keyOf, type DocumentKey } from './account-document.ts'
+import type { Removals } from './removals.ts'
+import {
+  BackupError,
+  type ArchiveInfo,
+  type BackupTarget,
+  type Claim,
+  type HostDocument,
+  type SealedArchive,
+} from './target.ts'
+
+/** Compresses and seals one session, off the main thread. Rejects with what is wrong, in words without secrets. */
+export type SealArchive = (plain: {
+  accountId: string
+  rev: number
+  sessionRevision: number
+  savedAtMs: number
+  bytes: Buffer
+}) => Promise<SealedArchive>
+
+export interface BackupsOptions {
+  target: BackupTarget
+  seal: SealArchive
+  registry: Registry
+  clock: Clock
+  log: Log
+  random: () => number
+  host: Pick<HostDocument, 'hostId' | 'name' | 'version'>
+  removals: Removals
+  limits: BackupLimits
+  /** After so long without a sign of its host an account may be another's. */
+  leaseMs: number
+}
+
+/** Sealing the largest session takes some 100 ms of a thread. */
+const SEAL_DEADLINE_MS = 60_000
+/** Sessions that ended workers left, in all: beyond that the newest is not kept, and waits for its worker's return. */
+const MOST_HELD_BYTES = 256 * 1024 * 1024
+/** Of the stop: for saying that this host has let go, and for the connections. */
+const RELEASE_DEADLINE_MS = 1000
+const CLOSE_DEADLINE_MS = 500
+
+/**
+ * The shell of core/backup-plan.ts: what the registry and the workers say goes in as events, and what the plan wants is
+ * carried out at the target. Nothing waits for it but the end of the service, and that not for long; no failure of the
+ * target is anybody else's.
+ */
+export class Backups implements SessionWatch, BackupsView {
+  readonly #options: BackupsOptions
+  #plan: BackupPlan
+  #snapshot: (accountId: string) => Promise<SnapshotAnswer> = () => Promise.resolve(null)
+  readonly #claims = new Map<string, { claim: Claim; nextRev: number }>()
+  /** The newest that is kept. */
+  readonly #kept = new Map<string, ArchiveInfo>()
+  readonly #held = new Map<string, SessionSnapshot>()
+  readonly #documents = new Map<string, DocumentKey>()
+  #timer: Timer | undefined
+  #unsubscribe: (() => void) | undefined
+  #onSettled: (() => void) | undefined
+  #over = false
+
+  constructor(options: BackupsOptions) {
+    this.#options = options
+    this.#plan = newBackupPlan(options.clock.monotonicMs())
+  }
+
+  /** @param snapshot asks an account's worker for its session */
+  start(snapshot: (accountId: string) => Promise<SnapshotAnswer>): void {
+    const { registry, removals } = this.#options
+    this.#snapshot = snapshot
+    for (const accountId of removals.all) this.#dispatch({ type: 'removed', accountId })
+    this.#unsubscribe = registry.subscribe((accountId) => this.#look(accountId))
+    for (const { record } of registry.all()) this.#look(record.accountId)
+    this.#dispatch({ type: 'tick' })
+  }
+
+  changed(accountId: string, change: { creds: boolean; paired: boolean }): void {
+    const { creds, paired } = change
+    this.#dispatch({ type: 'session_changed', accountId, creds, paired })
+  }
+
+  lastWanted(accountId: string): { savedRevision: number | null } | null {
+    const account = this.#plan.accounts.get(accountId)
+    if (this.#over || this.#options.registry.get(accountId)?.record.desired === 'removed') return null
+    if (account === undefined || account.claim === 'refused') return null
+    const saved = unsavedSince(account) === null ? this.#kept.get(accountId) : undefined
+    return { savedRevision: saved?.sessionRevision ?? null }
+  }
+
+  left(accountId: string, snapshot: SessionSnapshot): void {
+    let heldBytes = snapshot.bytes.length
+    for (const [id, { bytes }] of this.#held) if (id !== accountId) heldBytes += bytes.length
+    if (this.#over || heldBytes > MOST_HELD_BYTES) return
+    this.#held.set(accountId, snapshot)
+    this.#dispatch({ type: 'session_left', accountId })
+  }
+
+  /**
+   * The account is about to be forgotten: what is kept of it goes, later if need be. Resolves when that is on the disk;
+   * rejects with the system's error.
+   */
+  async noteRemoval(accountId: string): Promise<void> {
+    await this.#options.removals.add(accountId)
+    this.#held.delete(accountId)
+    this.#dispatch({ type: 'removed', accountId })
+  }
+
+  get health(): BackupsView['health'] {
+    const sinceMs = [...this.#plan.accounts.values()].flatMap((account) => unsavedSince(account) ?? [])
+    const nowMs = this.#options.clock.monotonicMs()
+    return {
+      state: this.#plan.failing.size > 0 || this.#plan.host.failures > 0 ? 'degraded' : 'ok',
+      oldestUnsavedMs: sinceMs.length === 0 ? null : Math.round(nowMs - Math.min(...sinceMs)),
+    }
+  }
+
+  viewOf(accountId: string): AccountBackupView | null {
+    const account = this.#plan.accounts.get(accountId)
+    const kept = this.#kept.get(accountId)
+    if (account === undefined && kept === undefined) return null
+    return {
+      revision: kept?.rev ?? null,
+      savedAtMs: kept?.savedAtMs ?? null,
+      bytes: kept?.sealedBytes ?? null,
+      pending: account !== undefined && unsavedSince(account) !== null,
+      error: account?.refusal ?? account?.failure?.message ?? null,
+    }
+  }
+
+  /** What waits: accounts that are known of, and the bytes that ended workers left. */
+  get load(): { accounts: number; heldBytes: number } {
+    const heldBytes = [...this.#held.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
+    return { accounts: this.#plan.accounts.size, heldBytes }
+  }
+
+  /** The service stops: from here on each session is saved as its worker leaves it. Before the workers are asked to end. */
+  beginStop(): void {
+    this.#unsubscribe?.()
+    this.#dispatch({ type: 'shutting_down' })
+  }
+
+  /**
+   * Saves what the workers left, as far as there is time, lets go of the accounts, and closes. After the workers have
+   * ended. Never rejects.
+   * @param endMs monotonic
+   * @returns the accounts that have something no backup has
+   */
+  async finish(endMs: number): Promise<string[]> {
+    const { clock, log, target, host } = this.#options
+    if (this.#over) return []
+    const settled = new Promise<void>((resolve) => (this.#onSettled = resolve))
+    this.#tellIfSettled()
+    const inTime = (await withDeadline(settled, endMs - clock.monotonicMs(), clock)) !== LATE
+    this.#over = true
+    this.#timer?.cancel()
+    const notSaved = unsavedAccounts(this.#plan).filter((id) => this.#plan.accounts.get(id)?.claim !== 'refused')
+    if (notSaved.length > 0) {
+      log.warn(
+        { event: 'backup.not_saved', accounts: notSaved },
+        'Stopped: the last changes of these are on the disk alone',
+      )
+    }
+    if (inTime && this.#plan.host.written && this.#plan.host.failures === 0 && this.#plan.failing.size === 0) {
+      const released = target.writeHost({ ...host, lastSeenMs: clock.nowMs(), released: true })
+      await withDeadline(released, RELEASE_DEADLINE_MS, clock).catch(() => undefined)
+    }
+    await withDeadline(target.close(), CLOSE_DEADLINE_MS, clock).catch(() => undefined)
+    return notSaved
+  }
+
+  /** No more patience: `finish` ends with what is saved by now. */
+  giveUp(): void {
+    this.#onSettled?.()
+  }
+
+  #look(accountId: string): void {
+    const { registry, removals } = this.#options
+    const account = registry.get(accountId)
+    if (account === undefined) {
+      this.#documents.delete(accountId)
+      return
+    }
+    // Its document is about to go.
+    if (account.record.desired === 'removed' && removals.has(accountId)) return
+    const known = this.#documents.get(accountId)
+    const key = keyOf(account, registry)
+    if (known?.wish === key.wish && known.status === key.status) return
+    this.#documents.set(accountId, key)
+    this.#dispatch({ type: 'account_changed', accountId, urgent: known?.wish !== key.wish })
+  }
+
+  #dispatch(event: BackupEvent): void {
+    if (this.#over) return
+    const { clock, limits, log } = this.#options
+    const before = this.#plan
+    const [plan, effects] = stepBackups(before, event, clock.monotonicMs(), limits)
+    this.#plan = plan
+    if (isClosed(plan, limits) && !isClosed(before, limits)) {
+      log.error(
+        { event: 'backup.target_lost', accounts: plan.failing.size },
+        'Backups fail: one account tries at a time',
+      )
+    } else if (!isClosed(plan, limits) && isClosed(before, limits)) {
+      log.info({ event: 'backup.target_found' }, 'Backups work again: the others follow')
+    }
+    if (plan !== before) this.#armTimer()
+    for (const effect of effects) void this.#carryOut(effect)
+    this.#tellIfSettled()
+  }
+
+  #armTimer(): void {
+    const { clock, limits } = this.#options
+    this.#timer?.cancel()
+    const dueMs = nextTickMs(this.#plan, limits)
+    if (dueMs === undefined) return
+    this.#timer = clock.setTimer(dueMs - clock.monotonicMs(), () => {
+      const before = this.#plan
+      this.#dispatch({ type: 'tick' })
+      // A timer may fire a fraction of a millisecond early: nothing was due then, and it is set again.
+      if (before === this.#plan) this.#armTimer()
+    })
+  }
+
+  #tellIfSettled(): void {
+    if (this.#onSettled !== undefined && isSettled(this.#plan, this.#options.limits)) this.#onSettled()
+  }
+
+  async #carryOut(effect: BackupEffect): Promise<void> {
+    if (effect.type === 'write_host') return this.#writeHost()
+    const { accountId, type } = effect
+    try {
+      await this.#workOf(type)(accountId)
+    } catch (error) {
+      this.#fail(accountId, type, error)
+    }
+  }
+
+  #workOf(work: BackupWork): (accountId: string) => Promise<void> {
+    switch (work) {
+      case 'claim':
+        return (accountId) => this.#claim(accountId)
+      case 'save':
+        return (accountId) => this.#save(accountId)
+      case 'delete':
+        return (accountId) => this.#delete(accountId)
+      case 'write_account':
+        return (accountId) => this.#writeAccount(accountId)
+      default:
+        return work satisfies never
+    }
+  }
+
+  #fail(accountId: string, work: string, error: unknown): void {
+    const { log, random } = this.#options
+    const inHand = this.#held.has(accountId)
+    const message = messageOf(error)
+    if (error instanceof BackupError && error.code === 'owned_elsewhere') {
+      this.#claims.delete(accountId)
+      if (this.#plan.accounts.get(accountId)?.refusal !== message) {
+        log.error({ event: 'backup.owned_elsewhere', accountId, cause: message }, 'Another host has this account')
+      }
+      if (this.#options.removals.has(accountId)) void this.#removalDone(accountId)
+      return this.#dispatch({ type: 'refused', accountId, message, inHand })
+    }
+    const code = error instanceof BackupError ? error.code : 'account'
+    log.warn({ event: 'backup.failed', accountId, work, code, cause: message }, 'Backup')
+    const of: BackupFailure['of'] = code === 'account' ? 'account' : code === 'over_quota' ? 'quota' : 'target'
+    this.#dispatch({ type: 'failed', accountId, failure: { of, message }, random: random(), inHand })
+  }
+
+  async #writeHost(): Promise<void> {
+    const { target, clock, host, log, random } = this.#options
+    try {
+      await target.writeHost({ ...host, lastSeenMs: clock.nowMs(), released: false })
+      this.#dispatch({ type: 'host_written' })
+    } catch (error) {
+      log.warn({ event: 'backup.host_failed', cause: messageOf(error) }, 'Backup')
+      this.#dispatch({ type: 'host_failed', random: random() })
+    }
+  }
+
+  async #claim(accountId: string): Promise<void> {
+    const { target, clock, host, leaseMs, log } = this.#options
+    const own = { ...host, lastSeenMs: clock.nowMs(), released: false }
+    const claim = await target.claim(accountId, own, leaseMs)
+    this.#claims.set(accountId, { claim, nextRev: claim.lastRev + 1 })
+    log.info({ event: 'backup.claimed', accountId, epoch: claim.epoch, lastRev: claim.lastRev }, 'Backup')
+    // Only for people to see: what is saved next does not depend on it.
+    const [newest] = claim.lastRev === 0 ? [] : await target.listArchives(accountId).catch(() => [])
+    if (newest !== undefined) this.#kept.set(accountId, newest)
+    this.#dispatch({ type: 'claimed', accountId })
+  }
+
+  async #save(accountId: string): Promise<void> {
+    const { target, seal, clock, log } = this.#options
+    const owned = this.#claims.get(accountId)
+    if (owned === undefined) throw new Error('It has no claim')
+    const answer = await this.#snapshot(accountId)
+    const held = this.#held.get(accountId)
+    if (answer === 'not_linked' && held === undefined) {
+      return this.#dispatch({ type: 'nothing_to_save', accountId })
+    }
+    const taken = answer === 'not_linked' || answer === null ? held : answer
+    if (taken === undefined)
+      throw new Error('Its session could not be had: its worker does not run, or does not answer.')
+    // At once: whatever its worker says from here on is not in these bytes.
+    this.#dispatch({ type: 'fetched', accountId })
+    const rev = owned.nextRev
+    // Where this one fails it may still land later: the next one is newer, and goes to the same of the two places.
+    owned.nextRev = rev + 2
+    const savedAtMs = clock.nowMs()
+    const sealing = seal({ accountId, rev, sessionRevision: taken.revision, savedAtMs, bytes: taken.bytes })
+    const archive = await withDeadline(sealing, SEAL_DEADLINE_MS, clock)
+    if (archive === LATE) throw new Error(`Sealing took longer than ${SEAL_DEADLINE_MS / 1000} s.`)
+    const result = await target.writeArchive(accountId, owned.claim, archive)
+    if (result === 'written') {
+      owned.nextRev = rev + 1
+      const { sealed, ...info } = archive
+      this.#kept.set(accountId, info)
+      log.debug(
+        { event: 'backup.saved', accountId, rev, plainBytes: info.plainBytes, sealedBytes: sealed.length },
+        'Backup',
+      )
+      // The bytes of an ended worker are older than those of a living one that answered after it.
+      if (this.#held.get(accountId) === held) this.#held.delete(accountId)
+    }
+    const inHand = this.#held.has(accountId)
+    this.#dispatch({ type: result === 'written' ? 'saved' : 'superseded', accountId, inHand })
+  }
+
+  async #delete(accountId: string): Promise<void> {
+    const { target, log } = this.#options
+    await target.deleteAccount(accountId)
+    this.#claims.delete(accountId)
+    this.#kept.delete(accountId)
+    log.info({ event: 'backup.deleted', accountId }, 'Backup')
+    await this.#removalDone(accountId)
+    this.#dispatch({ type: 'deleted', accountId })
+  }
+
+  async #removalDone(accountId: string): Promise<void> {
+    const { removals, log } = this.#options
+    await removals.done(accountId).catch((error: unknown) => {
+      log.warn({ event: 'backup.removals_failed', accountId, cause: messageOf(error) }, 'Backup')
+    })
+  }
+
+  async #writeAccount(accountId: string): Promise<void> {
+    const { target, registry, removals, clock } = this.#options
+    const account = registry.get(accountId)
+    const isGone = account === undefined || removals.has(accountId)
+    if (!isGone) await target.writeAccount(documentOf(account, registry, clock.nowMs()))
+    this.#dispatch({ type: 'account_written', accountId })
+  }
+}

@@ -1,0 +1,75 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { ACCOUNT_ID_PATTERN } from '../../shared/account-id.ts'
+import { writeFileAtomic } from '../../shared/atomic-file.ts'
+import { errnoOf, messageOf } from '../../shared/errors.ts'
+
+const REMOVALS_FILE = 'backup-removals.json'
+
+const RemovalsFile = Compile(
+  Type.Object({ version: Type.Literal(1), accounts: Type.Array(Type.String({ pattern: ACCOUNT_ID_PATTERN })) }),
+)
+
+/**
+ * Accounts that were removed here and whose backups are still kept: a file beside the sessions, so that a removal while
+ * the target was away happens when it is back, over restarts as well. Without it the account would come back with the
+ * next restore.
+ */
+export class Removals {
+  readonly #path: string
+  readonly #accounts = new Set<string>()
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(sessionsPath: string) {
+    this.#path = join(sessionsPath, REMOVALS_FILE)
+  }
+
+  /** @returns what was wrong with the file, for a person; undefined when nothing was */
+  async load(): Promise<string | undefined> {
+    try {
+      const parsed: unknown = JSON.parse(await readFile(this.#path, 'utf8'))
+      if (!RemovalsFile.Check(parsed)) return `${this.#path} is not what this version writes`
+      for (const accountId of parsed.accounts) this.#accounts.add(accountId)
+      return undefined
+    } catch (error) {
+      return errnoOf(error) === 'ENOENT'
+        ? undefined
+        : `${this.#path} can not be used: ${messageOf(error).slice(0, 200)}`
+    }
+  }
+
+  get all(): readonly string[] {
+    return [...this.#accounts]
+  }
+
+  has(accountId: string): boolean {
+    return this.#accounts.has(accountId)
+  }
+
+  /** Resolves when it is on the disk; rejects with the system's error. */
+  add(accountId: string): Promise<void> {
+    this.#accounts.add(accountId)
+    return this.#save()
+  }
+
+  /**
+   * As add. One that could not be taken off the file is carried out again at the next start: there is nothing left to do,
+   * or the account was added again and is saved anew.
+   */
+  done(accountId: string): Promise<void> {
+    return this.#accounts.delete(accountId) ? this.#save() : Promise.resolve()
+  }
+
+  #save(): Promise<void> {
+    const saved = this.#writing.then(() => this.#write())
+    this.#writing = saved.catch(() => undefined)
+    return saved
+  }
+
+  async #write(): Promise<void> {
+    if (this.#accounts.size === 0) return rm(this.#path, { force: true })
+    await writeFileAtomic(this.#path, `${JSON.stringify({ version: 1, accounts: this.all })}\n`)
+  }
+}

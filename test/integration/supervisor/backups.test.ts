@@ -1,0 +1,187 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { BackedUpApp, openArchive } from '../../fixtures/backed-up-app.ts'
+import { memoryStore, MemoryTarget } from '../../fixtures/memory-target.ts'
+import { testPhones } from '../../fixtures/paired-fleet.ts'
+import { until } from '../../fixtures/until.ts'
+import { startSimulator, type Simulator } from '../../simulator/simulator.ts'
+
+const WAIT_MS = 60_000
+const CONTACT = '40733333333'
+
+const simulated = async (t: { teardown: (end: () => Promise<void>) => void }): Promise<Simulator> => {
+  const simulator = await startSimulator()
+  t.teardown(() => simulator.close())
+  return simulator
+}
+const [PHONE = ''] = testPhones(1)
+
+await t.test('from pairing to messages, an outage, kills, and a stop', async (t) => {
+  const simulator = await simulated(t)
+  const sessionsPath = t.testdir()
+  const service = await new BackedUpApp({ sessionsPath, simulator }).start(t)
+  const { target } = service
+  const [accountId = ''] = await service.pair(1)
+  const send = (text: string): Promise<unknown> => simulator.sendText({ to: PHONE, from: CONTACT, text })
+  const received = (): number => service.app.registry.get(accountId)?.received?.sequence ?? 0
+
+  await t.test('a paired account is saved, whole; its document beside it', async (t) => {
+    const { revision, bytes, error } = await service.saved(accountId)
+    t.ok((revision ?? 0) >= 1)
+    t.ok((bytes ?? 0) > 1000)
+    t.equal(error, null)
+    t.match((await openArchive(t, target, accountId)).me, new RegExp(`^${PHONE}`))
+    await until('the document', () => target.store.accounts.get(accountId)?.status === 'connected', WAIT_MS)
+    t.match(target.store.accounts.get(accountId), { phone: `+${PHONE}`, desired: 'running' })
+    t.match(await service.health(), { code: 200, firestore: 'ok', oldestUnsavedMs: null })
+    t.equal(target.store.hosts.size, 1)
+  })
+
+  await t.test('messages make it unsaved, and soon it is saved again', async (t) => {
+    const before = (await service.saved(accountId)).revision ?? 0
+    await send('a message')
+    await until('the message', () => received() === 1, WAIT_MS)
+    await until('a newer backup', async () => ((await service.saved(accountId)).revision ?? 0) > before, WAIT_MS)
+    t.ok((target.store.archives.get(accountId)?.length ?? 0) <= 2)
+  })
+
+  await t.test('a reply that is lost: the next one is newer, and nothing is written twice at once', async (t) => {
+    const before = (await service.saved(accountId)).revision ?? 0
+    target.loseReplies = 1
+    await send('another')
+    await until('two revisions', async () => ((await service.saved(accountId)).revision ?? 0) > before + 1, WAIT_MS)
+    t.strictSame(target.doubled, [])
+    t.equal(target.store.archives.get(accountId)?.length, 2)
+  })
+
+  await t.test(
+    'the target away, ten messages a second: health says so, nothing piles up, and then all is saved',
+    async (t) => {
+      const before = (await service.saved(accountId)).revision ?? 0
+      target.fault = 'unreachable'
+      const first = received()
+      for (let i = 0; i < 50; i++) {
+        await send(`message ${i}`)
+        await until(`message ${i}`, () => received() >= first + i, WAIT_MS)
+      }
+      await until('health to say so', async () => (await service.health()).firestore === 'degraded', WAIT_MS)
+      const { code, oldestUnsavedMs } = await service.health()
+      t.equal(code, 200)
+      t.ok((oldestUnsavedMs ?? 0) > 0)
+      t.match(await service.shown(accountId), { pending: true, error: /unreachable/ })
+      t.strictSame(service.app.backups?.load, { accounts: 1, heldBytes: 0 }, 'one entry, however many messages')
+      target.fault = null
+      const { revision } = await service.saved(accountId)
+      t.ok((revision ?? 0) > before)
+      await until('health to be well', async () => (await service.health()).firestore === 'ok', WAIT_MS)
+    },
+  )
+
+  await t.test('a worker killed while it is asked for its session: its successor gives it', async (t) => {
+    const before = (await service.saved(accountId)).revision ?? 0
+    const pid = service.app.registry.get(accountId)?.process?.pid ?? 0
+    process.kill(pid, 'SIGSTOP')
+    service.app.backups?.changed(accountId, { creds: true, paired: true })
+    process.kill(pid, 'SIGKILL')
+    await until('another process', () => (service.app.registry.get(accountId)?.process?.pid ?? pid) !== pid, WAIT_MS)
+    await service.connected(accountId)
+    await until('a newer backup', async () => ((await service.saved(accountId)).revision ?? 0) > before, WAIT_MS)
+    t.match((await openArchive(t, target, accountId)).me, new RegExp(`^${PHONE}`))
+  })
+
+  await t.test('paused: what its worker had at last is saved', async (t) => {
+    await service.saved(accountId)
+    const last = received()
+    await send('before the pause')
+    await until('the message', () => received() > last, WAIT_MS)
+    await service.api('POST', `/api/whatsapp/accounts/${accountId}/pause`)
+    await service.saved(accountId)
+    await until('the document', () => target.store.accounts.get(accountId)?.desired === 'paused', WAIT_MS)
+    t.equal(service.app.backups?.load.heldBytes, 0)
+    await service.api('POST', `/api/whatsapp/accounts/${accountId}/resume`)
+    await service.connected(accountId)
+  })
+
+  await t.test('removed while the target is away: deleted when it is back', async (t) => {
+    await service.saved(accountId)
+    target.fault = 'unreachable'
+    await service.api('DELETE', `/api/whatsapp/accounts/${accountId}`)
+    t.match(readFileSync(join(sessionsPath, 'backup-removals.json'), 'utf8'), accountId)
+    t.ok(target.store.archives.has(accountId))
+    target.fault = null
+    await until('nothing to be left', () => !target.store.archives.has(accountId), WAIT_MS)
+    await until('its document to be gone', () => !target.store.accounts.has(accountId), WAIT_MS)
+    await until('the entry to be gone', () => service.app.backups?.load.accounts === 0, WAIT_MS)
+  })
+  t.strictSame(await service.app.stop(), [])
+  t.ok(target.closed)
+  t.match([...target.store.hosts.values()], [{ released: true }])
+})
+
+await t.test('a stop with everything unsaved saves everything', async (t) => {
+  const simulator = await simulated(t)
+  const slow = { debounceMs: 600_000, intervalMs: 600_000 }
+  const service = await new BackedUpApp({ sessionsPath: t.testdir(), simulator, ...slow }).start(t)
+  const { target } = service
+  const ids = await service.pair(3)
+  for (const phone of testPhones(3)) await simulator.sendText({ to: phone, from: CONTACT, text: 'late' })
+  for (const id of ids) {
+    await until('the message', () => (service.app.registry.get(id)?.received?.sequence ?? 0) > 0, WAIT_MS)
+  }
+  target.delayMs = 50
+  t.strictSame(await service.app.stop(), [], 'all flushed')
+  t.strictSame(
+    service.lines().filter(({ event }) => event === 'backup.not_saved'),
+    [],
+  )
+  for (const id of ids) {
+    const { revision, sessionRevision } = await openArchive(t, target, id)
+    t.equal(revision, sessionRevision)
+  }
+})
+
+await t.test('a target that is away makes the stop no slower than its time, and the accounts are named', async (t) => {
+  const simulator = await simulated(t)
+  const env = { SHUTDOWN_TIMEOUT_MS: '4000' }
+  const service = await new BackedUpApp({ sessionsPath: t.testdir(), simulator, env }).start(t)
+  const [accountId = ''] = await service.pair(1)
+  await service.saved(accountId)
+  service.target.delayMs = 600_000
+  await simulator.sendText({ to: PHONE, from: CONTACT, text: 'late' })
+  await until('the message', () => (service.app.registry.get(accountId)?.received?.sequence ?? 0) > 0, WAIT_MS)
+  t.strictSame(await service.app.stop(), [], 'all flushed')
+  t.match(
+    service.lines().filter(({ event }) => event === 'backup.not_saved'),
+    [{ accounts: [accountId] }],
+  )
+})
+
+await t.test(
+  'another host with the same account is refused and says whose it is; after a release it takes over',
+  async (t) => {
+    const simulator = await simulated(t)
+    const store = memoryStore()
+    const one = await new BackedUpApp({ sessionsPath: t.testdir(), simulator, target: new MemoryTarget(store) }).start(
+      t,
+    )
+    const [accountId = ''] = await one.pair(1)
+    await one.saved(accountId)
+    const two = await new BackedUpApp({
+      sessionsPath: t.testdir(),
+      simulator,
+      target: new MemoryTarget(store),
+      hostName: 'two',
+    }).start(t)
+    const document = store.accounts.get(accountId)
+    const owner = store.heads.get(accountId)
+    await two.api('POST', '/api/whatsapp/add-account', { name: 'same', phone: `+${PHONE}` })
+    await until('the refusal', async () => (await two.shown(accountId))?.error?.includes('"one"'), WAIT_MS)
+    t.strictSame(store.accounts.get(accountId)?.name, document?.name, 'its document is untouched')
+    t.strictSame(store.heads.get(accountId), owner, 'and so is its claim')
+    t.equal((await two.health()).firestore, 'ok', 'no trouble of the target')
+    await one.app.stop()
+    await until('the other to take over', () => store.accounts.get(accountId)?.name === 'same', WAIT_MS)
+    t.equal((await two.shown(accountId))?.error, null)
+  },
+)
