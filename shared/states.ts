@@ -20,6 +20,7 @@ export const REASONS = {
   restart_required: 'WhatsApp asked for a new connection, as it does after a pairing.',
   stale: 'Nothing came from WhatsApp for too long; a new connection is being opened.',
   deaf: 'Messages came in but could not be taken up; a new connection is being opened.',
+  restoring: 'The session is being restored from its backup.',
   // waiting for a phone
   not_linked: 'No phone has been linked yet.',
   pairing: 'A QR code waits to be scanned.',
@@ -42,7 +43,11 @@ export const REASONS = {
   session_locked: 'Another process holds the session directory.',
   worker_crashed: 'The worker process ended unexpectedly.',
   worker_hung: 'The worker process stopped answering and was killed.',
+  restore_waiting:
+    'The session is not on this disk, and its backup can not be had now; it is asked for again and again. To begin with a new pairing instead, ask for a QR code.',
   // down until a person decides
+  restore_failed:
+    'The session is not on this disk, and its backup can not be used. Give the key that sealed it (BACKUP_OLD_KEYS) and restart, or ask for a QR code to pair anew.',
   replaced: 'Another program uses this session.',
   temporarily_banned: 'WhatsApp banned this number for a time.',
   forbidden: 'WhatsApp locked this account.',

@@ -12,7 +12,8 @@ import { Registry } from './accounts/registry.ts'
 import { retireSession } from './accounts/retire-session.ts'
 import { AccountStore, type AccountRecord } from './accounts/store.ts'
 import type { Backups } from './backup/backups.ts'
-import { createBackups, openPlace, type BackupPlace, type BackupTuning } from './backup/create-backups.ts'
+import { createBackups, LEASE_MS, openPlace, type BackupPlace, type BackupTuning } from './backup/create-backups.ts'
+import { Restores } from './backup/restores.ts'
 import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
@@ -74,6 +75,9 @@ const PRODUCTION: Tuning = {
   backup: {},
 }
 
+/** While sessions wait for a backup that can't be had. */
+const RESTORE_RETRY_MS = 60_000
+
 /** Of SHUTDOWN_TIMEOUT_MS: the rest is for letting go of the accounts and the connections. */
 const SAVED_BY = 0.85
 
@@ -96,7 +100,9 @@ export class App {
   #storage: StorageMonitor | undefined
   #lock: SessionLock | undefined
   #qr: QrRenderer | undefined
+  #place: BackupPlace | undefined
   #backups: Backups | undefined
+  #restores: Restores | undefined
   #unwatch: (() => void) | undefined
   #endPrunes: (() => void) | undefined
   #stopped: Promise<string[]> | undefined
@@ -147,8 +153,13 @@ export class App {
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
-    const records = await this.#loadAccounts(store)
+    const onDisk = await this.#loadAccounts(store)
+    const restores = this.#createRestores(fleet, onDisk)
+    this.#restores = restores
+    const records = [...onDisk, ...((await restores?.list()) ?? [])]
     await fleet.load(records)
+    // On the disk as well: what the backup knew is known without it from here on.
+    if (records.length > onDisk.length) await store.save().catch(() => undefined)
 
     const http = await buildServer({
       registry: this.registry,
@@ -175,7 +186,13 @@ export class App {
     const port = typeof address === 'object' && address !== null ? address.port : config.port
     log.info({ event: 'http.listening', host: config.host, port }, 'HTTP')
     this.#backups?.start((accountId) => fleet.snapshot(accountId))
-    this.#boot(fleet, records)
+    const wanted = records.filter(({ desired }) => desired !== 'removed').map(({ accountId }) => accountId)
+    const missing = new Set(await restores?.missing(wanted))
+    this.#boot(
+      fleet,
+      records.filter(({ accountId }) => !missing.has(accountId)),
+    )
+    restores?.begin([...missing])
     const { sessionsPath, setAsideDays: keepDays } = config
     this.#endPrunes = schedulePrunes({ sessionsPath, keepDays, clock, log })
     this.#status = 'running'
@@ -209,6 +226,7 @@ export class App {
     this.#status = 'stopping'
     this.#unwatch?.()
     this.#endPrunes?.()
+    this.#restores?.stop()
     this.#storage?.stop()
     const closed = this.#http?.close().catch((error: unknown) => {
       log.warn({ event: 'http.close_failed', cause: messageOf(error) }, 'HTTP')
@@ -217,6 +235,7 @@ export class App {
     this.#backups?.beginStop()
     const notFlushed = (await this.#fleet?.stop()) ?? []
     await this.#backups?.finish(savedByMs)
+    await this.#place?.stop()
     await closed
     await this.#qr?.stop()
     await this.#lock?.release()
@@ -225,11 +244,36 @@ export class App {
 
   async #createBackups(version: string): Promise<Backups | undefined> {
     const { config, backupPlace, clock, log, random } = this.#options
-    const place = backupPlace ?? (config.backup === null ? undefined : await openPlace(config.backup))
+    const place = backupPlace ?? (config.backup === null ? undefined : await openPlace(config.backup, clock, log))
     if (place === undefined) return undefined
+    this.#place = place
     const { sessionsPath } = config
     const tuning = this.#tuning.backup
     return createBackups(place, { sessionsPath, version, registry: this.registry, clock, log, random, tuning })
+  }
+
+  /** Undefined where no backups are kept. */
+  #createRestores(fleet: Fleet, onDisk: readonly AccountRecord[]): Restores | undefined {
+    const { config, clock, log } = this.#options
+    const { leaseMs = LEASE_MS, restoreRetryMs = RESTORE_RETRY_MS } = this.#tuning.backup
+    const [place, backups] = [this.#place, this.#backups]
+    if (place === undefined || backups === undefined) return undefined
+    const options = {
+      target: place.target,
+      openArchive: place.open,
+      host: () => backups.host,
+      isRemoved: (accountId: string) => backups.isRemoved(accountId),
+      leaseMs,
+      retryMs: restoreRetryMs,
+      sessionsPath: config.sessionsPath,
+      fleet,
+      clock,
+      log,
+    }
+    return new Restores(
+      options,
+      onDisk.map(({ accountId }) => accountId),
+    )
   }
 
   #createFleet(store: AccountStore): Fleet {

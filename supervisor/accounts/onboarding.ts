@@ -53,7 +53,8 @@ export async function addAccount(name: string, phoneText: string, deps: Onboardi
     }
   } else {
     await fleet.rename(accountId, name)
-    fleet.pair(accountId)
+    // A session that is on its way from a backup is better than a new one: who wants a new one says so (`pair`).
+    if (!fleet.isAwaiting(accountId)) fleet.pair(accountId)
   }
   const settled = await registry.waitFor(accountId, (account) => isAnswer(account, registry, clock.nowMs()), QR_WAIT_MS)
   if (settled === undefined) throw new AppError('account_removing', `Account "${accountId}" was removed meanwhile.`)
@@ -90,5 +91,5 @@ function isAnswer(account: Account, registry: Registry, nowMs: number): boolean 
   if (status === 'connected') return true
   // `pair` is on its way to a worker that still says what it said before.
   if (status === 'needs_qr') return false
-  return needsPerson || reason === 'storage_full' || reason === 'session_locked'
+  return needsPerson || reason === 'storage_full' || reason === 'session_locked' || reason === 'restore_waiting'
 }

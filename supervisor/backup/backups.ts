@@ -146,6 +146,17 @@ export class Backups implements SessionWatch, BackupsView {
     }
   }
 
+  /** Who this is, to the target. */
+  get host(): HostDocument {
+    const { host, clock } = this.#options
+    return { ...host, lastSeenMs: clock.nowMs(), released: false }
+  }
+
+  /** Removed here, and still kept there. */
+  isRemoved(accountId: string): boolean {
+    return this.#options.removals.has(accountId)
+  }
+
   /** What waits: accounts that are known of, and the bytes that ended workers left. */
   get load(): { accounts: number; heldBytes: number } {
     const heldBytes = [...this.#held.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)

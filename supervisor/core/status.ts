@@ -27,6 +27,7 @@ const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
   'wrong_phone',
   'passkey_required',
   'number_taken',
+  'restore_failed',
 ])
 
 /**
@@ -45,7 +46,8 @@ export function publicStatus(
   if (desired === 'paused') return withoutConnection('paused')
   switch (child.name) {
     case 'absent':
-      return withoutConnection('stopped')
+      // Nothing runs and something is said of it: the session is on its way from a backup.
+      return withoutConnection(fault ?? 'stopped')
     case 'given_up':
       return { ...withoutConnection(fault ?? child.reason), needsPerson: true }
     case 'backing_off':
@@ -72,6 +74,6 @@ export function publicStatus(
 }
 
 function withoutConnection(reason: Reason, nextTryAtMs: number | null = null): PublicStatus {
-  const status = reason === 'starting' ? 'connecting' : 'disconnected'
+  const status = reason === 'starting' || reason === 'restoring' ? 'connecting' : 'disconnected'
   return { status, reason, attempt: 0, nextTryAtMs, needsPerson: NEEDS_PERSON.has(reason) }
 }

@@ -1,5 +1,6 @@
 import { AppError, messageOf } from '../../shared/errors.ts'
 import type { Recovery, RecoverFrom } from '../../shared/session/recovery.ts'
+import type { Reason } from '../../shared/states.ts'
 import { newAccount, type Account } from '../accounts/registry.ts'
 import type { AccountRecord, AccountStore } from '../accounts/store.ts'
 import { NEW_CHILD } from '../core/child-lifecycle.ts'
@@ -29,6 +30,8 @@ export class Fleet {
   readonly #workers: Workers
   readonly #rolling: RollingRestart
   readonly #sessions: SessionCommands
+  /** Accounts whose session is on its way from a backup: a worker would make a new one in its place. */
+  readonly #awaiting = new Set<string>()
   readonly #removals = new Map<string, Promise<void>>()
 
   constructor(options: FleetOptions) {
@@ -37,7 +40,9 @@ export class Fleet {
     this.#workers = new Workers(options, () => void this.#wishes.save().catch(() => undefined))
     this.#rolling = new RollingRestart({
       ...options,
-      restart: (accountId) => this.#workers.dispatch(accountId, { type: 'stop', again: true }),
+      restart: (accountId) => {
+        if (!this.#awaiting.has(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
+      },
     })
     this.#sessions = new SessionCommands(options, this.#workers, this.#wishes)
   }
@@ -118,7 +123,7 @@ export class Fleet {
     this.#sessions.assertIdle(accountId)
     if (this.#account(accountId).record.desired === 'paused')
       await this.#wishes.change(accountId, { desired: 'running' })
-    this.#workers.dispatch(accountId, { type: 'start' })
+    if (!this.#awaiting.has(accountId)) this.#workers.dispatch(accountId, { type: 'start' })
   }
 
   /**
@@ -153,11 +158,13 @@ export class Fleet {
   }
 
   /**
-   * Asks for a QR code. Does nothing where the account is linked, or where one is on the screen.
+   * Asks for a QR code. Does nothing where the account is linked, or where one is on the screen; a backup that is waited
+   * for is waited for no more.
    * @throws AppError account_paused
    */
   pair(accountId: string): void {
     this.#assertActive(accountId)
+    if (this.#awaiting.delete(accountId)) this.#change(accountId, () => ({ fault: null }))
     this.#change(accountId, () => ({ pairingAskedAtMs: this.#options.clock.nowMs() }))
     this.#workers.send(accountId, { type: 'pair' })
     this.#workers.dispatch(accountId, { type: 'start' })
@@ -166,7 +173,35 @@ export class Fleet {
   /** A new process for the account; the old one flushes first. The others notice nothing. */
   restart(accountId: string): void {
     this.#assertActive(accountId)
-    this.#workers.dispatch(accountId, { type: 'stop', again: true })
+    if (!this.#awaiting.has(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
+  }
+
+  /** See RestoreFleet in supervisor/backup/restores.ts, here and below. */
+  adopt(record: AccountRecord): void {
+    const { registry, log } = this.#options
+    if (registry.get(record.accountId) !== undefined) return
+    registry.put(newAccount(record, NEW_CHILD))
+    log.info({ event: 'account.adopted', accountId: record.accountId }, 'An account that the backup knows')
+    void this.#wishes.save().catch(() => undefined)
+  }
+
+  awaitRestore(accountId: string, reason: Reason, message: string | null): void {
+    const isNew = !this.#awaiting.has(accountId)
+    // Begun otherwise while the backup was asked for.
+    if (isNew && this.#options.registry.get(accountId)?.child.state.name !== 'absent') return
+    this.#awaiting.add(accountId)
+    this.#change(accountId, () => ({ fault: { reason, message } }))
+  }
+
+  isAwaiting(accountId: string): boolean {
+    return this.#awaiting.has(accountId) && this.#options.registry.get(accountId)?.record.desired !== 'removed'
+  }
+
+  restored(accountId: string): void {
+    if (!this.#awaiting.delete(accountId)) return
+    this.#change(accountId, () => ({ fault: null }))
+    if (this.#options.registry.get(accountId)?.record.desired !== 'running') return
+    this.#workers.dispatch(accountId, { type: 'start' })
   }
 
   /** A new process for every account, one after another. Asked twice, it is done once. */

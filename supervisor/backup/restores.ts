@@ -1,0 +1,168 @@
+import pLimit from 'p-limit'
+import type { Clock, Timer } from '../../shared/clock.ts'
+import { LATE, withDeadline } from '../../shared/deadline.ts'
+import { messageOf } from '../../shared/errors.ts'
+import type { Log } from '../../shared/log.ts'
+import type { Reason } from '../../shared/states.ts'
+import { hasSession } from '../accounts/discover.ts'
+import type { AccountRecord } from '../accounts/store.ts'
+import { restoreSession, type RestoreOptions } from './restore.ts'
+import { BackupError, type AccountDocument } from './target.ts'
+
+/** What a restore has to do with the fleet. */
+export interface RestoreFleet {
+  /** The account is known from its backup alone. */
+  adopt(record: AccountRecord): void
+  /** Its session is on its way: nothing starts it but `restored`, or the operator's wish to pair anew. */
+  awaitRestore(accountId: string, reason: Reason, message: string | null): void
+  /** Whatever there is lies in its directory now: it may start. */
+  restored(accountId: string): void
+  /** False where the operator has decided otherwise meanwhile. */
+  isAwaiting(accountId: string): boolean
+}
+
+export interface RestoresOptions extends RestoreOptions {
+  fleet: RestoreFleet
+  clock: Clock
+  log: Log
+  /** Accounts that were removed here, and whose documents are still to go. */
+  isRemoved: (accountId: string) => boolean
+  /** Between two rounds while something is left to do. */
+  retryMs: number
+}
+
+/** The boot waits so long for the list of accounts; then it goes on from the disk, and what is missing comes later. */
+const LIST_WAIT_MS = 5000
+/** A restore is a read of some 300 KB; more at once only make each of them late. */
+const AT_ONCE = 3
+/** These are troubles of the target, not of one account: the round ends, and the next one tries again. */
+const TARGETS_OWN: ReadonlySet<string> = new Set(['unreachable', 'over_quota', 'refused', 'failed'])
+
+/**
+ * Brings back what this machine does not have: accounts that only the backup knows, and sessions of accounts whose
+ * directory holds none. In rounds, until nothing is left; an account waits for no other.
+ */
+export class Restores {
+  readonly #options: RestoresOptions
+  readonly #pending = new Set<string>()
+  readonly #known: Set<string>
+  #hasList = false
+  #timer: Timer | undefined
+  #stopped = false
+  #round: Promise<void> = Promise.resolve()
+
+  /** @param known accounts that the disk knows */
+  constructor(options: RestoresOptions, known: readonly string[]) {
+    this.#options = options
+    this.#known = new Set(known)
+  }
+
+  /** Accounts that only the backup knows, if it answers within some seconds; later ones are adopted when it does. */
+  async list(): Promise<AccountRecord[]> {
+    const { clock, log } = this.#options
+    const listing = this.#readList()
+    const records = await withDeadline(listing, LIST_WAIT_MS, clock).catch((error: unknown) => {
+      log.warn({ event: 'restore.list_failed', cause: messageOf(error) }, 'The boot goes on from the disk')
+      return []
+    })
+    if (records !== LATE) return records
+    log.warn({ event: 'restore.list_late' }, 'The boot goes on from the disk')
+    void listing.then(
+      (late) => this.#adopt(late),
+      () => undefined,
+    )
+    return []
+  }
+
+  /** @returns those of the accounts whose directory holds no session: they wait for their backup */
+  async missing(accountIds: readonly string[]): Promise<string[]> {
+    const { sessionsPath } = this.#options
+    const isThere = await Promise.all(accountIds.map((accountId) => hasSession(sessionsPath, accountId)))
+    return accountIds.filter((_, index) => isThere[index] !== true)
+  }
+
+  /** Restores these, now and until it is done. */
+  begin(accountIds: readonly string[]): void {
+    const { fleet } = this.#options
+    for (const accountId of accountIds) {
+      this.#pending.add(accountId)
+      fleet.awaitRestore(accountId, 'restoring', null)
+    }
+    this.again()
+  }
+
+  /** A new round at once. */
+  again(): void {
+    this.#timer?.cancel()
+    if (this.#stopped) return
+    this.#round = this.#round.then(() => this.#run())
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+  }
+
+  async #run(): Promise<void> {
+    const { clock, retryMs } = this.#options
+    if (this.#stopped) return
+    if (!this.#hasList)
+      await this.#readList()
+        .then((late) => this.#adopt(late))
+        .catch(() => undefined)
+    let isAway = false
+    const limit = pLimit(AT_ONCE)
+    await Promise.all(
+      [...this.#pending].map((accountId) =>
+        limit(async () => {
+          if (!isAway && !this.#stopped) isAway = await this.#restore(accountId)
+        }),
+      ),
+    )
+    if (this.#stopped || (this.#hasList && this.#pending.size === 0)) return
+    this.#timer?.cancel()
+    this.#timer = clock.setTimer(retryMs, () => this.again(), { unref: true })
+  }
+
+  /** @returns whether the target is away, so that there is no use in asking for others now */
+  async #restore(accountId: string): Promise<boolean> {
+    const { fleet, log } = this.#options
+    if (!fleet.isAwaiting(accountId)) {
+      this.#pending.delete(accountId)
+      return false
+    }
+    try {
+      const { outcome } = await restoreSession(accountId, this.#options)
+      log.info({ event: 'restore.ended', accountId, outcome }, 'Restore')
+      this.#pending.delete(accountId)
+      fleet.restored(accountId)
+      return false
+    } catch (error) {
+      const code = error instanceof BackupError ? error.code : 'failed'
+      const message = messageOf(error)
+      log.warn({ event: 'restore.failed', accountId, code, cause: message }, 'Restore')
+      const forGood = code === 'damaged' || code === 'wrong_key'
+      fleet.awaitRestore(accountId, forGood ? 'restore_failed' : 'restore_waiting', message)
+      return error instanceof BackupError && TARGETS_OWN.has(code)
+    }
+  }
+
+  async #readList(): Promise<AccountRecord[]> {
+    const { target, isRemoved } = this.#options
+    const documents = await target.readAccounts()
+    this.#hasList = true
+    const fresh = documents.filter(({ accountId }) => !this.#known.has(accountId) && !isRemoved(accountId))
+    for (const { accountId } of fresh) this.#known.add(accountId)
+    return fresh.filter(({ desired }) => desired !== 'removed').map(recordOf)
+  }
+
+  #adopt(records: readonly AccountRecord[]): void {
+    if (this.#stopped || records.length === 0) return
+    for (const record of records) this.#options.fleet.adopt(record)
+    this.begin(records.map(({ accountId }) => accountId))
+  }
+}
+
+function recordOf({ accountId, name, phone, desired, createdAt }: AccountDocument): AccountRecord {
+  return { accountId, name, phone, desired, purge: false, createdAt }
+}

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
+import { pairAll, testPhones } from '../../../fixtures/paired-fleet.ts'
+import { SupervisorProcess } from '../../../fixtures/supervisor-process.ts'
+import { until } from '../../../fixtures/until.ts'
+import { startSimulator } from '../../../simulator/simulator.ts'
+
+const ACCOUNTS = 30
+
+/** The whole way: real processes, the real client over gRPC, sealed archives, the directory of the sessions deleted. */
+t.test(`the machine is lost: ${ACCOUNTS} accounts connect on a new one, nobody scans`, async (t) => {
+  const root = t.testdir({ first: {}, second: {} })
+  const simulator = await startSimulator()
+  t.teardown(() => simulator.close())
+  const firestore = await startFirestoreEmulator(t)
+  const env = {
+    WA_SOCKET_URL: simulator.url,
+    WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
+    FIRESTORE_PROJECT_ID: 'demo-lost-machine',
+    FIRESTORE_EMULATOR_HOST: firestore.host,
+    BACKUP_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    BACKUP_DEBOUNCE_MS: '200',
+    BACKUP_INTERVAL_MS: '1000',
+    SHUTDOWN_TIMEOUT_MS: '30000',
+  }
+  const first = new SupervisorProcess({ sessionsPath: join(root, 'first'), env })
+  t.teardown(() => first.end('SIGKILL'))
+  await first.listening()
+  const phones = testPhones(ACCOUNTS)
+  await pairAll(first, simulator, phones)
+  await first.connected(ACCOUNTS)
+  await until(
+    'all to be saved',
+    async () => (await first.dashboard()).accounts.every(({ backup }) => backup?.revision && !backup.pending),
+    120_000,
+    () => first.tail(),
+  )
+  const health = (await first.api('GET', '/health')).body as { checks: { firestore: string } }
+  t.equal(health.checks.firestore, 'ok')
+  t.same(await first.end('SIGTERM'), { code: 0, signal: null }, first.tail())
+  rmSync(join(root, 'first'), { recursive: true })
+
+  const sent = await Promise.all(
+    phones.slice(0, 5).map((to) => simulator.sendText({ to, from: '49151000001', text: 'in between' })),
+  )
+  const mark = simulator.mark()
+  const second = new SupervisorProcess({ sessionsPath: join(root, 'second'), env })
+  t.teardown(() => second.end('SIGKILL'))
+  await second.listening()
+  const rows = await second.connected(ACCOUNTS)
+  t.equal(simulator.events(mark).filter(({ type }) => type === 'qr.offered').length, 0)
+  t.same([...new Set(rows.map(({ notice }) => notice?.code))], ['session_restored'])
+  t.same(rows.map(({ name }) => name).sort(), phones.map((phone) => `Account ${phone.slice(-2)}`).sort())
+  await until('what came in between', () => sent.every(({ id }) => simulator.receiptsOf(id).length > 0), 60_000)
+  t.same(await second.end('SIGTERM'), { code: 0, signal: null }, second.tail())
+})
