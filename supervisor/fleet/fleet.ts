@@ -37,7 +37,9 @@ export class Fleet {
     this.#workers = new Workers(options, () => void this.#wishes.save().catch(() => undefined))
     this.#rolling = new RollingRestart({
       ...options,
-      restart: (accountId) => this.#workers.dispatch(accountId, { type: 'stop', again: true }),
+      restart: (accountId) => {
+        if (!this.#sessions.isPuttingBack(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
+      },
     })
     this.#sessions = new SessionCommands(options, this.#workers, this.#wishes)
   }
@@ -93,7 +95,7 @@ export class Fleet {
       throw error
     }
     log.info({ event: 'account.added', accountId: record.accountId }, 'Account')
-    this.#workers.dispatch(record.accountId, { type: 'start' })
+    this.#startUnlessPuttingBack(record.accountId)
   }
 
   /**
@@ -118,7 +120,7 @@ export class Fleet {
     this.#sessions.assertIdle(accountId)
     if (this.#account(accountId).record.desired === 'paused')
       await this.#wishes.change(accountId, { desired: 'running' })
-    this.#workers.dispatch(accountId, { type: 'start' })
+    this.#startUnlessPuttingBack(accountId)
   }
 
   /**
@@ -306,6 +308,14 @@ export class Fleet {
       throw new AppError('account_paused', `Account "${accountId}" is paused: resume it first.`)
     }
     this.#sessions.assertIdle(accountId)
+  }
+
+  /**
+   * After an await a put-back may have begun: the account's place may be empty, which a worker takes for a new account.
+   * The put-back starts it when it is over.
+   */
+  #startUnlessPuttingBack(accountId: string): void {
+    if (!this.#sessions.isPuttingBack(accountId)) this.#workers.dispatch(accountId, { type: 'start' })
   }
 
   #change(accountId: string, change: (account: Account) => Partial<Account>): void {
