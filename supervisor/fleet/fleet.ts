@@ -296,7 +296,8 @@ export class Fleet {
   #account(accountId: string): Account {
     const account = this.#options.registry.get(accountId)
     if (account === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
-    if (account.record.desired === 'removed') {
+    // A removal whose wish is still on its way to the disk counts: a later wish would take its place.
+    if (account.record.desired === 'removed' || this.#removals.has(accountId)) {
       throw new AppError('account_removing', `Account "${accountId}" is being removed.`)
     }
     return account

@@ -41,3 +41,18 @@ t.test('an account that is just being resumed starts when its put-back is over, 
   t.equal(readFileSync(join(place, 'session.log'), 'utf8'), 'old')
   t.not(registry.get('a')?.child.state.name, 'absent', 'the operator wants it to run')
 })
+
+t.test('what is asked of an account that is just being removed is refused, and it is removed', async (t) => {
+  const { fleet, registry, retired, record, place } = await started(t, 'paused')
+  const removed = fleet.remove('a', false)
+  const refusal = { code: 'account_removing' }
+  await Promise.all([
+    t.rejects(fleet.resume('a'), refusal),
+    t.rejects(fleet.pause('a'), refusal),
+    t.rejects(fleet.putBack(record, ASIDE), refusal),
+    removed,
+  ])
+  t.equal(registry.get('a'), undefined)
+  t.match(retired, [{ accountId: 'a', desired: 'removed' }])
+  t.equal(readFileSync(join(place, 'session.log'), 'utf8'), 'present', 'nothing was put back meanwhile')
+})
