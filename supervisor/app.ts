@@ -13,6 +13,7 @@ import { retireSession } from './accounts/retire-session.ts'
 import { AccountStore, type AccountRecord } from './accounts/store.ts'
 import type { Backups } from './backup/backups.ts'
 import { createBackups, LEASE_MS, openPlace, type BackupPlace, type BackupTuning } from './backup/create-backups.ts'
+import { restoreSession, type RestoreOptions } from './backup/restore.ts'
 import { Restores } from './backup/restores.ts'
 import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
@@ -254,26 +255,30 @@ export class App {
 
   /** Undefined where no backups are kept. */
   #createRestores(fleet: Fleet, onDisk: readonly AccountRecord[]): Restores | undefined {
-    const { config, clock, log } = this.#options
-    const { leaseMs = LEASE_MS, restoreRetryMs = RESTORE_RETRY_MS } = this.#tuning.backup
+    const { clock } = this.#options
+    const { restoreRetryMs: retryMs = RESTORE_RETRY_MS } = this.#tuning.backup
+    const from = this.#restoreFrom()
+    if (from === undefined) return undefined
+    const isRemoved = (accountId: string): boolean => this.#backups?.isRemoved(accountId) === true
+    const known = onDisk.map(({ accountId }) => accountId)
+    return new Restores({ ...from, fleet, clock, isRemoved, retryMs }, known)
+  }
+
+  #restoreFrom(): RestoreOptions | undefined {
+    const { config, log } = this.#options
+    const { leaseMs = LEASE_MS } = this.#tuning.backup
     const [place, backups] = [this.#place, this.#backups]
     if (place === undefined || backups === undefined) return undefined
-    const options = {
-      target: place.target,
-      openArchive: place.open,
-      host: () => backups.host,
-      isRemoved: (accountId: string) => backups.isRemoved(accountId),
-      leaseMs,
-      retryMs: restoreRetryMs,
-      sessionsPath: config.sessionsPath,
-      fleet,
-      clock,
-      log,
-    }
-    return new Restores(
-      options,
-      onDisk.map(({ accountId }) => accountId),
-    )
+    const { sessionsPath } = config
+    return { target: place.target, openArchive: place.open, host: () => backups.host, leaseMs, sessionsPath, log }
+  }
+
+  /** Beside the damaged session of an account: the operator wants it in its place. */
+  async #fetchBackup(accountId: string): Promise<void> {
+    const from = this.#restoreFrom()
+    if (from === undefined) return
+    const { outcome } = await restoreSession(accountId, from, { overDamaged: true })
+    if (outcome === 'nothing') throw new Error('none was ever made of this account.')
   }
 
   #createFleet(store: AccountStore): Fleet {
@@ -332,6 +337,7 @@ export class App {
         // On the disk before the account is forgotten: else a restore would bring it back.
         await this.#backups?.noteRemoval(record.accountId)
       },
+      fetchBackup: this.#place === undefined ? null : (accountId) => this.#fetchBackup(accountId),
       movePutBack: (accountId, session) => movePutBack(config.sessionsPath, accountId, session, clock.nowMs()),
     })
   }

@@ -19,6 +19,8 @@ export interface FleetOptions extends WorkersOptions {
   retireSession: (record: AccountRecord) => Promise<void>
   /** Puts a session that was set aside into the directory of a stopped account. */
   movePutBack: (accountId: string, session: string) => Promise<void>
+  /** Puts an account's backup beside its damaged session; null where no backups are kept. */
+  fetchBackup: ((accountId: string) => Promise<void>) | null
 }
 
 /** From the operator's word to the worker's report; WhatsApp is told after it. */
@@ -41,7 +43,7 @@ export class Fleet {
     this.#rolling = new RollingRestart({
       ...options,
       restart: (accountId) => {
-        if (!this.#awaiting.has(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
+        if (this.#mayStart(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
       },
     })
     this.#sessions = new SessionCommands(options, this.#workers, this.#wishes)
@@ -98,7 +100,7 @@ export class Fleet {
       throw error
     }
     log.info({ event: 'account.added', accountId: record.accountId }, 'Account')
-    this.#workers.dispatch(record.accountId, { type: 'start' })
+    if (this.#mayStart(record.accountId)) this.#workers.dispatch(record.accountId, { type: 'start' })
   }
 
   /**
@@ -123,7 +125,7 @@ export class Fleet {
     this.#sessions.assertIdle(accountId)
     if (this.#account(accountId).record.desired === 'paused')
       await this.#wishes.change(accountId, { desired: 'running' })
-    if (!this.#awaiting.has(accountId)) this.#workers.dispatch(accountId, { type: 'start' })
+    if (this.#mayStart(accountId)) this.#workers.dispatch(accountId, { type: 'start' })
   }
 
   /**
@@ -173,7 +175,7 @@ export class Fleet {
   /** A new process for the account; the old one flushes first. The others notice nothing. */
   restart(accountId: string): void {
     this.#assertActive(accountId)
-    if (!this.#awaiting.has(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
+    if (this.#mayStart(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
   }
 
   /** See RestoreFleet in supervisor/backup/restores.ts, here and below. */
@@ -274,6 +276,7 @@ export class Fleet {
     this.assertRunning()
     if (this.#options.registry.get(record.accountId) !== undefined) this.#account(record.accountId)
     await this.#sessions.putBack(record, session)
+    this.#awaiting.delete(record.accountId)
   }
 
   /** Recovers the damaged session of an account; see SessionCommands. */
@@ -334,7 +337,8 @@ export class Fleet {
   #account(accountId: string): Account {
     const account = this.#options.registry.get(accountId)
     if (account === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
-    if (account.record.desired === 'removed') {
+    // A removal whose wish is still on its way to the disk counts: a later wish would take its place.
+    if (account.record.desired === 'removed' || this.#removals.has(accountId)) {
       throw new AppError('account_removing', `Account "${accountId}" is being removed.`)
     }
     return account
@@ -346,6 +350,14 @@ export class Fleet {
       throw new AppError('account_paused', `Account "${accountId}" is paused: resume it first.`)
     }
     this.#sessions.assertIdle(accountId)
+  }
+
+  /**
+   * An account whose session is on its way (a put-back, a backup) has an empty place, which a worker takes for a new
+   * account: whoever brings the session starts it. To be asked after each await.
+   */
+  #mayStart(accountId: string): boolean {
+    return !this.#awaiting.has(accountId) && !this.#sessions.isPuttingBack(accountId)
   }
 
   #change(accountId: string, change: (account: Account) => Partial<Account>): void {

@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/log.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, messageOf } from '../../shared/errors.ts'
 import type { Recovery, RecoverFrom } from '../../shared/session/recovery.ts'
 import { newAccount, type Account, type Registry } from '../accounts/registry.ts'
 import type { AccountRecord } from '../accounts/store.ts'
@@ -13,6 +13,11 @@ export interface SessionCommandsOptions {
   childLimits: ChildLimits
   /** Puts a session that was set aside into the directory of a stopped account: accounts/put-back.ts. */
   movePutBack: (accountId: string, session: string) => Promise<void>
+  /**
+   * Puts the account's backup beside its damaged session, for its worker to take: backup/restore.ts. Null where no backups
+   * are kept; rejects with what is wrong, in words.
+   */
+  fetchBackup: ((accountId: string) => Promise<void>) | null
 }
 
 /** A recovery reads and writes a few MB, behind the start queue of a boot perhaps. */
@@ -125,7 +130,12 @@ export class SessionCommands {
       )
     }
     this.assertIdle(accountId)
-    registry.put({ ...account, recoverFrom: from, recovery: null })
+    if (from === 'backup') await this.#fetchBackup(accountId)
+    const fetched = registry.get(accountId)
+    if (fetched?.child.state.name !== 'given_up') {
+      throw new AppError('not_damaged', `Account "${accountId}" was started or removed meanwhile.`)
+    }
+    registry.put({ ...fetched, recoverFrom: from, recovery: null })
     this.#workers.dispatch(accountId, { type: 'start' })
     const settled = await registry.waitFor(accountId, isRecovered, RECOVERY_WAIT_MS)
     if (settled === undefined) throw new AppError('account_removing', `Account "${accountId}" was removed meanwhile.`)
@@ -145,6 +155,16 @@ export class SessionCommands {
         return null
     }
   }
+
+  async #fetchBackup(accountId: string): Promise<void> {
+    const { fetchBackup } = this.#options
+    if (fetchBackup === null) throw refusedFor('none are kept: FIRESTORE_PROJECT_ID is not set.')
+    await fetchBackup(accountId).catch((error: unknown) => Promise.reject(refusedFor(error)))
+  }
+}
+
+function refusedFor(error: unknown): AppError {
+  return new AppError('recovery_refused', `There is no backup to recover from: ${messageOf(error)}`, { cause: error })
 }
 
 /** It says what it did, or reports of its connection because there was nothing to do, or has ended. */

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { BackedUpApp } from '../../../fixtures/backed-up-app.ts'
@@ -156,5 +156,28 @@ t.test('a backup that can not be used is named, and nothing is changed; the one 
     WAIT_MS,
     () => statusOf(second, both),
   )
+  t.same(await second.app.stop(), [])
+})
+
+t.test('a damaged session gives way to its backup at the word of the operator', async (t) => {
+  const sessionsPath = t.testdir()
+  const simulator = await startSimulator()
+  t.teardown(() => simulator.close())
+  const first = await new BackedUpApp({ sessionsPath, simulator }).start(t)
+  const [accountId = ''] = await first.pair(1)
+  await first.saved(accountId)
+  await first.app.stop()
+  const log = join(sessionsPath, accountId, 'session.log')
+  truncateSync(log, Math.floor(statSync(log).size / 2))
+
+  const second = await new BackedUpApp({ sessionsPath, simulator, target: new MemoryTarget(first.target.store) }).start(
+    t,
+  )
+  const shown = (): string => statusOf(second, accountId)
+  await until('the damage to be seen', () => shown() === 'disconnected session_damaged', WAIT_MS, shown)
+  const answer = await second.api('POST', `/api/whatsapp/accounts/${accountId}/recover`, { from: 'backup' })
+  t.match(answer, { success: true, recovery: { from: 'backup' } })
+  await second.connected(accountId)
+  t.match(readdirSync(join(sessionsPath, '.set-aside')).join(), /-damaged/)
   t.same(await second.app.stop(), [])
 })
