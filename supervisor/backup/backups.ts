@@ -178,6 +178,7 @@ export class Backups implements SessionWatch, BackupsView {
   async finish(endMs: number): Promise<string[]> {
     const { clock, log, target, host } = this.#options
     if (this.#over) return []
+    if (!this.#plan.stopping) this.beginStop()
     const settled = new Promise<void>((resolve) => (this.#onSettled = resolve))
     this.#tellIfSettled()
     const inTime = (await withDeadline(settled, endMs - clock.monotonicMs(), clock)) !== LATE

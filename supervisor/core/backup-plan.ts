@@ -337,12 +337,17 @@ function wantedOf(account: AccountBackup, limits: BackupLimits): Wanted | undefi
   )
 }
 
-/** What is in hand, and what an operator has asked for; a status that changes by the stop itself is no news. */
-function wantedAtStop({ removedMs, unsaved, inHand, document, claim }: AccountBackup): Wanted | undefined {
-  if (removedMs !== null) return { work: 'delete', dueMs: removedMs, headStartMs: 0 }
-  if (claim === 'refused') return undefined
+/**
+ * What is in hand; beside it what an operator has asked for, where no session waits. A status that changes by the stop
+ * itself is no news, and a removal is on the disk.
+ */
+function wantedAtStop(account: AccountBackup): Wanted | undefined {
+  const { removedMs, unsaved, inHand, document, claim } = account
+  if (claim === 'refused' || removedMs !== null) return undefined
   if (inHand && unsaved.sinceMs !== null) return { work: 'save', dueMs: unsaved.sinceMs, headStartMs: 0 }
-  if (document?.urgent === true) return { work: 'write_account', dueMs: document.sinceMs, headStartMs: 0 }
+  if (document?.urgent === true && claim === 'held' && !isUnsaved(account)) {
+    return { work: 'write_account', dueMs: document.sinceMs, headStartMs: 0 }
+  }
   return undefined
 }
 
@@ -353,9 +358,9 @@ function hasRoom(plan: BackupPlan, work: BackupWork, limits: BackupLimits): bool
     if (account.work === 'write_account') documents++
     else if (account.work !== null) backups++
   }
-  if (plan.stopping) return !isClosed(plan, limits) && backups + documents < limits.atOnceStopping
-  if (isClosed(plan, limits)) return backups + documents === 0
-  return work === 'write_account' ? documents < limits.documentsAtOnce : backups < limits.atOnce
+  if (isClosed(plan, limits)) return !plan.stopping && backups + documents === 0
+  if (work === 'write_account') return documents < limits.documentsAtOnce
+  return backups < (plan.stopping ? limits.atOnceStopping : limits.atOnce)
 }
 
 /** Begins what is due, as far as there is room. */

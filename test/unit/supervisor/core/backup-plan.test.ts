@@ -251,3 +251,18 @@ t.test('stopping: what is in hand goes at once, each is tried once, and after th
   t.equal(run.begun.length, 11, 'the target is away')
   t.equal(unsavedAccounts(run.plan).length, 11)
 })
+
+t.test('stopping: documents take no place of sessions, and a removal waits for the next start', async (t) => {
+  const run = new Run()
+  const ids = Array.from({ length: 12 }, (_, index) => `a${index}`)
+  for (const id of ids) run.held(id)
+  for (const accountId of ids) run.step({ type: 'account_changed', accountId, urgent: true })
+  run.change('a11')
+  run.begun = []
+  run.step({ type: 'shutting_down' })
+  t.strictSame(run.begun, ['write_account a0', 'write_account a1'])
+  run.step({ type: 'removed', accountId: 'a10' })
+  for (const accountId of ids.slice(2)) run.step({ type: 'session_left', accountId })
+  t.equal(run.begun.filter((text) => text.startsWith('save')).length, LIMITS.atOnceStopping)
+  t.notMatch(run.begun, ['delete'])
+})
