@@ -183,6 +183,8 @@ export const FromWorker = Type.Union([
     type: Type.Literal('fault'),
     reason: Type.Unsafe<Reason>(Type.Enum(REASON_NAMES)),
     message: Type.String(),
+    /** Who holds the session's directory, where that is the fault. */
+    holderPid: Nullable(Type.Integer()),
   }),
   /** Everything is on the disk; the process exits next. */
   Type.Object({ type: Type.Literal('stopped') }),

@@ -20,7 +20,7 @@ import {
 import type { SessionFs } from '../shared/session/session-fs.ts'
 import type { Session } from './session/session.ts'
 import { Ending } from './ending.ts'
-import { endOf, nameOf } from './fault.ts'
+import { endOf, holderOf, nameOf } from './fault.ts'
 import { HeldSession } from './held-session.ts'
 import { createBaileysLog } from './socket/baileys-log.ts'
 import { SessionReport } from './session-report.ts'
@@ -336,7 +336,7 @@ export class Account {
     // No step from here on: a report after the fault would take it back.
     return this.#ending.begin(code, () => {
       log.error({ event: 'account.failed', reason, cause: messageOf(error) }, 'The account can not go on')
-      return send({ type: 'fault', reason, message: messageOf(error) })
+      return send({ type: 'fault', reason, message: messageOf(error), holderPid: holderOf(error) })
     })
   }
 

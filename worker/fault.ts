@@ -21,6 +21,12 @@ export function endOf(error: unknown): [number, Reason] {
   }
 }
 
+/** The process that holds the session's directory, as its lock says. */
+export function holderOf(error: unknown): number | null {
+  const pid = error instanceof SessionError ? error.details['holderPid'] : undefined
+  return typeof pid === 'number' && Number.isSafeInteger(pid) ? pid : null
+}
+
 /** What a rejection was, without what it says: its text may quote anything. */
 export function nameOf(reason: unknown): string {
   return reason instanceof Error ? reason.name : typeof reason

@@ -12,6 +12,7 @@ import { ClientVersions } from './client-versions.ts'
 import { findTrouble, type Trouble } from './find-trouble.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { MassRefusals } from './mass-refusals.ts'
+import { killOrphan } from './orphan.ts'
 import { PairingCodes } from './pairing-codes.ts'
 import { Snapshots, type SessionSnapshot, type SnapshotAnswer } from './snapshots.ts'
 import { StartQueue } from './start-queue.ts'
@@ -338,9 +339,13 @@ export class Workers {
       case 'connection':
         if (message.status === 'connected') this.#refusals.forget(accountId)
         return
+      case 'fault': {
+        const { worker, log } = this.#options
+        if (message.holderPid !== null) killOrphan(message.holderPid, accountId, worker.entry, log)
+        return
+      }
       case 'qr':
       case 'recovered':
-      case 'fault':
         return
       default:
         return message satisfies never

@@ -67,7 +67,7 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
   set_aside_request: { type: 'set_aside_request' },
   version_verdict: { type: 'version_verdict', version: [2, 3000, 1], accepted: true },
   messages: { type: 'messages', stream: 's', messages: [{ sequence: 1, id: 'A', atMs: 1 }] },
-  fault: { type: 'fault', reason: 'storage_full', message: 'no space' },
+  fault: { type: 'fault', reason: 'storage_full', message: 'no space', holderPid: null },
   session_changed: { type: 'session_changed', revision: 1, creds: true, paired: false },
   snapshot: { type: 'snapshot', requestId: 1, revision: 1, linked: true, data: 'AAAA' },
   stopped: { type: 'stopped' },
