@@ -12,6 +12,10 @@ const NO_SUPERVISOR = [
 ]
 const NO_TEST = ['/test/', 'What ships never imports tests.']
 const NO_BAILEYS = ['@whiskeysockets/baileys', 'Baileys stays in worker/socket and worker/session.']
+const NO_FIREBASE = [
+  '^firebase-admin|^@google-cloud/',
+  'Firestore stays in supervisor/backup/firestore, which is loaded only when it is configured.',
+]
 /** Pure code: other core files, and shared modules. No node builtins, no packages but the schema library. */
 const ONLY_PURE = [
   '^(?!\\./|\\.\\./\\.\\./shared/|\\.\\./core/|typebox)',
@@ -53,11 +57,12 @@ export default tseslint.config(
   // The dashboard runs in a browser as it is: no compiler, no types.
   { files: ['supervisor/dashboard/**'], ...tseslint.configs.disableTypeChecked },
   { files: ['shared/**'], rules: walls(NO_WORKER, NO_SUPERVISOR, NO_TEST, NO_BAILEYS) },
-  { files: ['supervisor/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS) },
+  { files: ['supervisor/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS, NO_FIREBASE) },
+  { files: ['supervisor/backup/firestore/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS) },
   { files: ['supervisor/core/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS, ONLY_PURE) },
   {
     files: ['supervisor/http/**'],
-    rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS, [
+    rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS, NO_FIREBASE, [
       '/fleet/child',
       'HTTP never touches a child process: it asks the fleet.',
     ]),

@@ -77,7 +77,9 @@ export function documentName(accountId: string): string {
 
 /** Compresses and encrypts: 20 ms of CPU a megabyte, so not on the main thread (see archives.ts). */
 export function sealArchive(ring: KeyRing, plain: PlainArchive): SealedArchive {
-  const { accountId, bytes, rev, sessionRevision, savedAtMs } = plain
+  const { accountId, bytes, rev, sessionRevision } = plain
+  // What is authenticated has to come back from the target as it went there, and that keeps whole milliseconds.
+  const savedAtMs = Math.trunc(plain.savedAtMs)
   const { current } = ring
   const iv = randomBytes(IV_BYTES)
   const cipher = createCipheriv('aes-256-gcm', current.bytes, iv, { authTagLength: TAG_BYTES })

@@ -33,7 +33,7 @@ export interface MemorySample {
   readonly pid: number
   /** Since the process was first seen. */
   readonly ageMs: number
-  readonly pssKiB: number
+  readonly ussKiB: number
 }
 
 export interface LogEvidence {

@@ -1,5 +1,5 @@
 import type { MemorySample } from './evidence.ts'
-import { pssOf } from './processes.ts'
+import { ussOf } from './processes.ts'
 
 /** A process this young is still loading its code and its sessions. */
 const WARM_UP_MS = 10_000
@@ -23,7 +23,7 @@ export interface Trend {
 export function trendOf(samples: readonly MemorySample[], role: MemorySample['role']): Trend | undefined {
   const warm = samples.filter((sample) => sample.role === role && sample.ageMs >= WARM_UP_MS)
   if (warm.length < SAMPLES_AT_LEAST) return undefined
-  const byAge = [...warm].sort((a, b) => a.ageMs - b.ageMs).map(({ pssKiB }) => pssKiB)
+  const byAge = [...warm].sort((a, b) => a.ageMs - b.ageMs).map(({ ussKiB }) => ussKiB)
   const third = Math.floor(byAge.length / 3)
   const firstThirdKiB = median(byAge.slice(0, third))
   const lastThirdKiB = median(byAge.slice(-third))
@@ -60,11 +60,11 @@ export class MemoryWatch {
   #look(): void {
     const nowMs = performance.now()
     for (const { pid, role } of this.#subjects()) {
-      const pssKiB = pssOf(pid)
-      if (pssKiB === undefined) continue
+      const ussKiB = ussOf(pid)
+      if (ussKiB === undefined) continue
       const firstSeenMs = this.#firstSeenMs.get(pid) ?? nowMs
       this.#firstSeenMs.set(pid, firstSeenMs)
-      this.samples.push({ role, pid, ageMs: nowMs - firstSeenMs, pssKiB })
+      this.samples.push({ role, pid, ageMs: nowMs - firstSeenMs, ussKiB })
     }
   }
 }

@@ -23,10 +23,15 @@ export function workersOf(accountIds: ReadonlySet<string>): WorkerInfo[] {
   })
 }
 
-/** Proportional set size in KiB: what is the process's own, and its share of what it shares; undefined when it is gone. */
-export function pssOf(pid: number): number | undefined {
-  const match = /^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`) ?? '')
-  return match ? Number(match[1]) : undefined
+/**
+ * Memory that is the process' own, in KiB; undefined for one that is gone. Not its share of what it has in common with
+ * others (PSS): that grows by tens of MiB when other Node processes of the machine end.
+ */
+export function ussOf(pid: number): number | undefined {
+  const rollup = read(`/proc/${pid}/smaps_rollup`)
+  if (rollup === undefined) return undefined
+  const parts = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].map(([, kib]) => Number(kib))
+  return parts.length === 0 ? undefined : parts.reduce((sum, kib) => sum + kib, 0)
 }
 
 /** A process may go between two looks at it. */

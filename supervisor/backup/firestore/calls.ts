@@ -31,7 +31,7 @@ export class Calls {
   }
 
   async read<T>(what: string, deadlineMs: number, work: () => Promise<T>): Promise<T> {
-    return this.#bounded(what, deadlineMs, work())
+    return this.#bounded(what, deadlineMs, this.#begin(work))
   }
 
   /** `document`: what is written, as a key; writes under one key never overlap. */
@@ -40,7 +40,7 @@ export class Calls {
     const before = this.#underWay.get(document) ?? Promise.resolve()
     const result = before.then(() => {
       if (this.#clock.monotonicMs() >= endMs) throw new BackupError('unreachable', `${what}: given up before its turn.`)
-      return work()
+      return this.#begin(work)
     })
     const settled = result.then(
       () => undefined,
@@ -56,15 +56,18 @@ export class Calls {
   /** For a transaction: one that met another is the one thing to repeat, as the client's own retries are off. */
   async attempt<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      if (this.#closed)
-        throw new BackupError('unreachable', 'The connection to Firestore is closed: the service is stopping.')
       try {
-        return await work()
+        return await this.#begin(work)
       } catch (error) {
         if (!isContention(error) || attempt === ATTEMPTS) throw error
         await this.#pause(Math.random() * 100 * 2 ** attempt)
       }
     }
+  }
+
+  async #begin<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#closed) return work()
+    throw new BackupError('unreachable', 'The connection to Firestore is closed: the service is stopping.')
   }
 
   async #bounded<T>(what: string, deadlineMs: number, work: Promise<T>): Promise<T> {

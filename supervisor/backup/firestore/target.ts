@@ -45,7 +45,10 @@ const ONCE = { maxAttempts: 1 }
 export interface FirestoreTargetOptions {
   /** Before each collection's name. */
   prefix: string
-  /** Of a write of one document, ms; an archive of n parts has n + 1 times as long. Reads have at most 10 s. */
+  /**
+   * Of one step, ms; a step that reads has at most 10 s. Deleting an account is two steps, an archive of n parts is n + 1 to
+   * write and up to n + 2 to read, everything else is one.
+   */
   deadlineMs: number
   clock: Clock
   log: Log
@@ -171,10 +174,22 @@ export class FirestoreTarget implements BackupTarget {
     const slots = await this.#calls.read(`Reading the backups of ${accountId}`, this.#readMs, () =>
       this.#getAll(this.#db, this.#paths.slots(accountId), SLOT_FIELDS),
     )
-    return slots
-      .flatMap((snapshot) => parseSlot(snapshot) ?? [])
-      .map(infoOf)
-      .sort((one, other) => other.rev - one.rev)
+    const present = slots.filter(({ exists }) => exists)
+    const infos = present.flatMap((snapshot) => {
+      try {
+        return parseSlot(snapshot) ?? []
+      } catch (error) {
+        // The other one may be good, and is what a restore needs now.
+        if (present.length === 1) throw error
+        const problem = messageOf(error)
+        this.#options.log.warn({ event: 'backup.slot_unreadable', accountId, problem }, 'left out a backup')
+        return []
+      }
+    })
+    if (infos.length === 0 && present.length > 0) {
+      throw new BackupError('damaged', `Neither of the two backups of ${accountId} is as it was written.`)
+    }
+    return infos.map(infoOf).sort((one, other) => other.rev - one.rev)
   }
 
   async readArchive(accountId: string, rev: number): Promise<SealedArchive> {
@@ -212,6 +227,13 @@ export class FirestoreTarget implements BackupTarget {
     })
     await this.#calls.write(`account ${accountId}`, what, deadlineMs, () =>
       this.#doc(this.#paths.account(accountId)).delete(),
+    )
+  }
+
+  /** For a host that will not come back: whatever it had is free to be claimed at once. */
+  async deleteHost(hostId: string): Promise<void> {
+    await this.#calls.write(`host ${hostId}`, `Deleting host ${hostId}`, this.#options.deadlineMs, () =>
+      this.#doc(this.#paths.host(hostId)).delete(),
     )
   }
 

@@ -35,8 +35,8 @@ const line = (sequence: number, messageId: string, accountId = 'a1', stream = 's
   messageId,
 })
 /** Ages from 10 s on, a sample a second. */
-const supervisor = (...pssMiB: number[]): MemorySample[] =>
-  pssMiB.map((mib, index) => ({ role: 'supervisor', pid: 1, ageMs: 10_000 + index * 1000, pssKiB: mib * 1024 }))
+const supervisor = (...ussMiB: number[]): MemorySample[] =>
+  ussMiB.map((mib, index) => ({ role: 'supervisor', pid: 1, ageMs: 10_000 + index * 1000, ussKiB: mib * 1024 }))
 
 const SOUND: Evidence = {
   accounts: [account(), gone()],

@@ -8,6 +8,7 @@ import { createFirestoreTarget } from '../../../../supervisor/backup/firestore/c
 import type { FirestoreTarget } from '../../../../supervisor/backup/firestore/target.ts'
 import { freePort, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
 import { accountNamed, archiveOf, hostNamed } from '../../../fixtures/firestore.ts'
+import { startRefusingServer } from '../../../fixtures/refusing-server.ts'
 import { startSilentPort, startStallingProxy } from '../../../fixtures/stalling-proxy.ts'
 import { until } from '../../../fixtures/until.ts'
 
@@ -124,3 +125,22 @@ t.test(
     t.strictSame(await direct.readArchive('a1', 4), newer.archive)
   },
 )
+
+t.test('what the server answers is said at once, with the remedy, and never repeated', async (t) => {
+  const answers = [
+    { status: 7, code: 'refused', message: /PERMISSION_DENIED.*roles\/datastore.user/ },
+    { status: 16, code: 'refused', message: /UNAUTHENTICATED.*GOOGLE_APPLICATION_CREDENTIALS/ },
+    { status: 8, code: 'over_quota', message: /RESOURCE_EXHAUSTED.*quota/ },
+    { status: 5, code: 'not_found', message: /NOT_FOUND.*FIRESTORE_PROJECT_ID/ },
+  ]
+  for (const { status, code, message } of answers) {
+    const server = await startRefusingServer(t, status)
+    const target = await connect(t, server.port, 60_000)
+    const claim = { hostId: HERE.hostId, epoch: 1, lastRev: 0 }
+    const isRefusal = { name: 'BackupError', code, message }
+    await t.rejects(target.readAccounts(), isRefusal)
+    await t.rejects(target.writeAccount(accountNamed('a1')), isRefusal)
+    await t.rejects(target.writeArchive('a1', claim, archiveOf(1)), isRefusal)
+    t.equal(server.asked(), 3, `asked once for each call, ${status}`)
+  }
+})

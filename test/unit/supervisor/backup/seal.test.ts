@@ -43,6 +43,13 @@ t.test('says what it is: sizes, revisions, and which key', async (t) => {
   t.match(archive.keyId, /^[0-9a-f]{16}$/)
 })
 
+t.test('hours are whole milliseconds, as the target keeps them', async (t) => {
+  const plain = { accountId: ACCOUNT, rev: 1, sessionRevision: 1, savedAtMs: 1234.75, bytes: Buffer.from('session') }
+  const archive = sealArchive(RING, plain)
+  t.equal(archive.savedAtMs, 1234)
+  t.equal(openArchive(RING, ACCOUNT, archive).toString(), 'session')
+})
+
 t.test('two seals of the same bytes have nothing in common but their header', async (t) => {
   const bytes = Buffer.from('the same session')
   const [one, other] = [sealed(bytes).sealed, sealed(bytes).sealed]

@@ -1,6 +1,7 @@
 import type { Firestore } from 'firebase-admin/firestore'
 import t from 'tap'
 import { documentName } from '../../../../../supervisor/backup/seal.ts'
+import { captureLog } from '../../../../fixtures/log-lines.ts'
 import { archiveOf, FirestoreDouble, hostNamed, pathsIn, targetOn } from '../../../../fixtures/firestore.ts'
 
 const HERE = hostNamed('here')
@@ -78,6 +79,24 @@ t.test('a missing part and changed bytes are named as damage', async (t) => {
   await t.rejects(target.readArchive('a1', 2), { code: 'damaged', message: /checksum/ })
   await slot.update({ sha256: 3 })
   await t.rejects(target.readArchive('a1', 2), { code: 'damaged', message: /-a is not as it was written/ })
+})
+
+t.test('a slot that somebody edited does not hide the other one', async (t) => {
+  const { double, db, target, claim } = await claimed()
+  await target.writeArchive('a1', claim, archiveOf(1))
+  await target.writeArchive('a1', claim, archiveOf(2))
+  const { log, lines } = captureLog()
+  const reader = double.target({ log })
+  await db.doc(`wa_sessions/${NAME}-a`).update({ rev: 'two' })
+  t.strictSame(
+    (await reader.listArchives('a1')).map(({ rev }) => rev),
+    [1],
+  )
+  t.match(lines(), [{ event: 'backup.slot_unreadable', accountId: 'a1' }])
+  await db.doc(`wa_sessions/${NAME}-b`).update({ rev: 'one' })
+  await t.rejects(reader.listArchives('a1'), { code: 'damaged', message: /Neither of the two/ })
+  await db.doc(`wa_sessions/${NAME}-a`).delete()
+  await t.rejects(reader.listArchives('a1'), { code: 'damaged', message: /-b is not as it was written/ })
 })
 
 t.test('what a crash between parts and slot left is of no account, and goes with the next write', async (t) => {

@@ -95,8 +95,26 @@ t.test('a transaction that met another is repeated, a few times; nothing else is
   const down = failing(100, grpc(14))
   await t.rejects(calls.attempt(down.work), { code: 14 })
   t.equal(down.made(), 1)
+})
+
+t.test('after the end nothing begins any more', async (t) => {
+  const calls = new Calls(new ManualClock())
+  const { begun, ends, work } = controlled()
+  const underWay = calls.write('one', 'w', 1000, work('under way'))
+  const waiting = t.rejects(calls.write('one', 'w', 1000, work('waiting')), { ...isUnreachable, message: /stopping/ })
+  await settle()
   calls.close()
-  await t.rejects(calls.attempt(failing(0, grpc(10)).work), { ...isUnreachable, message: /stopping/ })
+  ends.get('under way')?.resolve('well')
+  t.equal(await underWay, 'well')
+  await waiting
+  for (const call of [
+    calls.read('r', 1000, work('read')),
+    calls.write('two', 'w', 1000, work('write')),
+    calls.attempt(work('attempt')),
+  ]) {
+    await t.rejects(call, { ...isUnreachable, message: /stopping/ })
+  }
+  t.strictSame(begun, ['under way'])
 })
 
 t.test('what Firestore says becomes a code and a remedy', async (t) => {
