@@ -340,7 +340,11 @@ export class Backups implements SessionWatch, BackupsView {
     // Where this one fails it may still land later: the next one is newer, and goes to the same of the two places.
     owned.nextRev = rev + 2
     const savedAtMs = clock.nowMs()
-    const sealing = seal({ accountId, rev, sessionRevision: taken.revision, savedAtMs, bytes: taken.bytes })
+    const plain = { accountId, rev, sessionRevision: taken.revision, savedAtMs, bytes: taken.bytes }
+    // However it is said, it is no trouble of the target.
+    const sealing = seal(plain).catch((error: unknown) => {
+      throw new Error(messageOf(error), { cause: error })
+    })
     const archive = await withDeadline(sealing, SEAL_DEADLINE_MS, clock)
     if (archive === LATE) throw new Error(`Sealing took longer than ${SEAL_DEADLINE_MS / 1000} s.`)
     const result = await target.writeArchive(accountId, owned.claim, archive)

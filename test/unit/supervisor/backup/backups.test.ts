@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { newAccount, Registry } from '../../../../supervisor/accounts/registry.ts'
 import { Backups, type SealArchive } from '../../../../supervisor/backup/backups.ts'
 import { Removals } from '../../../../supervisor/backup/removals.ts'
+import { BackupError } from '../../../../supervisor/backup/target.ts'
 import { NEW_CHILD } from '../../../../supervisor/core/child-lifecycle.ts'
 import { BACKUP_LIMITS } from '../../../../supervisor/core/backup-state.ts'
 import type { SnapshotAnswer } from '../../../../supervisor/fleet/snapshots.ts'
@@ -146,7 +147,7 @@ t.test('a session that no phone is linked to any more is nothing to wait for', a
 t.test(
   'no answer of a worker, and a sealing that fails or hangs: trouble of the account alone, tried again',
   async (t) => {
-    const broken: { seal: SealArchive } = { seal: () => Promise.reject(new Error('no thread')) }
+    const broken: { seal: SealArchive } = { seal: () => Promise.reject(new BackupError('failed', 'no thread')) }
     const { backups, clock, session } = await world(t, { answer: null, seal: (plain) => broken.seal(plain) })
     const wanted = [/worker does not run/, /no thread/, /Sealing took longer/]
     backups.changed('a', paired)
@@ -155,6 +156,7 @@ t.test(
     session.answer = { revision: 3, bytes: Buffer.from('x') }
     await clock.advanceAsync(10_000)
     t.match(backups.viewOf('a'), { error: wanted[1] })
+    t.equal(backups.health.state, 'ok', 'whatever class of error says so')
     broken.seal = () => new Promise(() => undefined)
     await clock.advanceAsync(120_000)
     t.match(backups.viewOf('a'), { error: wanted[2] })
