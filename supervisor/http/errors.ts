@@ -56,10 +56,11 @@ function explain(error: FastifyError): [ErrorCode, string] {
     const where = first?.instancePath ? ` at ${first.instancePath.slice(1).replaceAll('/', '.')}` : ''
     const extra = first?.params['additionalProperty']
     const unknown = typeof extra === 'string' ? ` ("${extra.slice(0, 60)}" is not known here)` : ''
-    return [
-      'bad_request',
-      `The ${error.validationContext ?? 'request'} does not fit${where}: it ${first?.message ?? 'is wrong'}${unknown}.`,
-    ]
+    const allowed = error.validation.flatMap(({ keyword, instancePath, params }) =>
+      keyword === 'const' && instancePath === first?.instancePath ? [JSON.stringify(params['allowedValue'])] : [],
+    )
+    const what = allowed.length > 0 ? `must be one of ${allowed.join(', ')}` : (first?.message ?? 'is wrong')
+    return ['bad_request', `The ${error.validationContext ?? 'request'} does not fit${where}: it ${what}${unknown}.`]
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':

@@ -65,6 +65,13 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   handleErrors(app, deps.log)
   // Bodies are JSON. Any page of another site can send text/plain without asking the browser for leave.
   app.removeContentTypeParser('text/plain')
+  // Programs say application/json for a request without a body as well: where a route wants one, its schema says so.
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined)
+    else void parseJson(request, body.toString(), done)
+  })
 
   await app.register(helmet, {
     contentSecurityPolicy: {

@@ -39,7 +39,7 @@ const GUARDED: InjectOptions[] = [
 
 const WRONG: [title: string, request: InjectOptions, code: ErrorCode, mentioned?: RegExp][] = [
   ['a body that is no JSON', post('{"name": '), 'bad_request', /not JSON/],
-  ['no body at all', { method: 'POST', url: ADD, headers: json }, 'bad_request', /not JSON/],
+  ['no body at all', { method: 'POST', url: ADD, headers: json }, 'bad_request', /must be object/],
   ['no content type either', { method: 'POST', url: ADD, headers: BEARER }, 'bad_request'],
   ['a body of null', post('null'), 'bad_request'],
   ['a list', post([BODY]), 'bad_request'],
@@ -234,4 +234,11 @@ t.test('a bug is logged with its stack, and told without', async (t) => {
   t.match(logLines(), [
     { level: 'error', event: 'http.failed', cause: 'secret detail', route: '/api/status/dashboard' },
   ])
+})
+
+t.test('an action takes application/json without a body', async (t) => {
+  const { app } = await started(t, { records: [recordOf('a')] })
+  const headers = { ...BEARER, 'content-type': 'application/json' }
+  const response = await app.inject({ method: 'POST', url: '/api/whatsapp/accounts/a/restart', headers })
+  t.equal(response.statusCode, 200, response.body)
 })
