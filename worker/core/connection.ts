@@ -73,7 +73,7 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
       const nextCheckMs = nowMs + limits.healthCheckIntervalMs
       const state: ConnectionState = { name: 'open', sinceMs: nowMs, nextCheckMs, probeSentMs: null }
       return [
-        { ...c, pairing: false, justPaired: false, keepsRefused: false, state },
+        { ...c, pairing: false, justPaired: false, linkedHere: c.justPaired, keepsRefused: false, state },
         [{ type: 'permit_result', result: 'opened' }, hideQr],
       ]
     }
