@@ -100,13 +100,20 @@ export class Registry {
     return this.all().find(({ record }) => record.phone !== null && isSamePhone(record.phone, phone))
   }
 
-  /** Another account of the same WhatsApp number that was there first and is meant to run. */
+  /**
+   * Another account of the same WhatsApp number that was there first and is meant to run. An account whose number is known
+   * is no other one, whatever phone scanned for it last: a wrong phone is refused by the account itself.
+   */
   findElder(accountId: string, phone: string): Account | undefined {
+    const isOf = ({ record, linkedPhone }: Account): boolean => {
+      const known = record.phone ?? linkedPhone
+      return known !== null && isSamePhone(known, phone)
+    }
+    const own = this.#accounts.get(accountId)
+    if (own === undefined || (own.record.phone !== null && !isOf(own))) return undefined
     for (const account of this.#accounts.values()) {
-      const { record, linkedPhone } = account
-      if (record.accountId === accountId) return undefined
-      const known = linkedPhone ?? record.phone
-      if (record.desired === 'running' && known !== null && isSamePhone(known, phone)) return account
+      if (account === own) return undefined
+      if (account.record.desired === 'running' && isOf(account)) return account
     }
     return undefined
   }

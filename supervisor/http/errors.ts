@@ -52,15 +52,16 @@ export function refuseGarbage(_error: unknown, socket: Socket): void {
 
 function explain(error: FastifyError): [ErrorCode, string] {
   if (error.validation) {
-    const first = error.validation[0]
-    const where = first?.instancePath ? ` at ${first.instancePath.slice(1).replaceAll('/', '.')}` : ''
-    const extra = first?.params['additionalProperty']
-    const unknown = typeof extra === 'string' ? ` ("${extra.slice(0, 60)}" is not known here)` : ''
-    const allowed = error.validation.flatMap(({ keyword, instancePath, params }) =>
-      keyword === 'const' && instancePath === first?.instancePath ? [JSON.stringify(params['allowedValue'])] : [],
-    )
-    const what = allowed.length > 0 ? `must be one of ${allowed.join(', ')}` : (first?.message ?? 'is wrong')
-    return ['bad_request', `The ${error.validationContext ?? 'request'} does not fit${where}: it ${what}${unknown}.`]
+    const [first] = error.validation
+    const at = first?.instancePath.slice(1).replaceAll('/', '.').slice(0, 60) ?? ''
+    const what = error.validationContext ?? 'request'
+    // The validator says of an unknown field that its schema is false, and of a choice each constant in a line of its own.
+    if (first?.keyword === 'boolean') return ['bad_request', `The ${what} does not fit: "${at}" is not known here.`]
+    const choices = error.validation
+      .filter(({ keyword, instancePath }) => keyword === 'const' && instancePath === first?.instancePath)
+      .map(({ params }) => String(params['allowedValue']))
+    const wanted = choices.length > 0 ? `must be ${choices.join(' or ')}` : (first?.message ?? 'is wrong')
+    return ['bad_request', `The ${what} does not fit${at === '' ? '' : ` at ${at}`}: it ${wanted}.`]
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':

@@ -57,7 +57,7 @@ export interface Connection {
   pairing: boolean
   /** A phone has scanned since this process began, and the login that follows is not over. */
   justPaired: boolean
-  /** The session was linked by this very process: taking it back costs nobody anything. */
+  /** This process linked the session, and this is its first connection: taking it back costs nobody anything. */
   linkedHere: boolean
   /** WhatsApp has refused the session for good, and it still lies in its place: the supervisor is asked first. */
   keepsRefused: boolean

@@ -73,7 +73,7 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
       const nextCheckMs = nowMs + limits.healthCheckIntervalMs
       const state: ConnectionState = { name: 'open', sinceMs: nowMs, nextCheckMs, probeSentMs: null }
       return [
-        { ...c, pairing: false, justPaired: false, keepsRefused: false, state },
+        { ...c, pairing: false, justPaired: false, linkedHere: c.justPaired, keepsRefused: false, state },
         [{ type: 'permit_result', result: 'opened' }, hideQr],
       ]
     }
@@ -113,10 +113,13 @@ function renew(c: Connection): Step {
   ]
 }
 
-/** Only from where nothing is under way: a login or a pairing is let come to its end. */
+/**
+ * Only from where nothing is under way: a login or a pairing is let come to its end. And not from where the operator's word
+ * is waited for: a fresh process would connect without it (after 440, a ban), or no longer know why it is down.
+ */
 function retire(c: Connection): Step {
   const { state } = c
-  if (isNew(c) || (state.name !== 'open' && state.name !== 'idle' && state.name !== 'waiting')) return [c, []]
+  if (state.name !== 'open' && state.name !== 'waiting') return [c, []]
   const down: ConnectionEffect[] = hasSocket(state) ? [{ type: 'tear_down', socket: c.socket }] : []
   return [{ ...c, state: { name: 'stopped' } }, [...down, { type: 'renew_process' }]]
 }

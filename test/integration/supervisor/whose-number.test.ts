@@ -7,7 +7,7 @@ import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
 import { clientFor, simulatorFor, tameBaileys } from '../simulator/baileys-client.ts'
 
 tameBaileys()
-const [phone = ''] = testPhones(1)
+const [phone = '', other = ''] = testPhones(2)
 
 t.test('two sessions of one WhatsApp number: the first connects, the second is told why it does not', async (t) => {
   const simulator = await simulatorFor(t)
@@ -61,3 +61,28 @@ t.test(
     t.same(await service.end('SIGTERM'), { code: 0, signal: null }, service.tail())
   },
 )
+
+t.test('a phone that scanned for the wrong account is linked to its own one afterwards, and stays so', async (t) => {
+  const simulator = await simulatorFor(t)
+  const service = new SupervisorProcess({
+    sessionsPath: t.testdir(),
+    env: { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey },
+  })
+  t.teardown(() => service.end('SIGKILL'))
+  await service.listening()
+  const first = await service.add(phone)
+  await simulator.scanQr(readQr(first.qrCode ?? ''), other)
+  await service.account(first.accountId, ({ reason }) => reason === 'wrong_phone')
+  const second = await service.add(other)
+  await simulator.scanQr(readQr(second.qrCode ?? ''), other)
+  const settled = ({ status, reason }: { status: string; reason: string | null }): boolean =>
+    status === 'connected' || reason === 'number_taken'
+  t.match(await service.account(second.accountId, settled), { status: 'connected' })
+  const { process } = await service.account(second.accountId, () => true)
+  await service.api('POST', `/api/whatsapp/accounts/${second.accountId}/restart`)
+  const isNext = (row: { status: string; reason: string | null; process: { generation: number } }): boolean =>
+    row.process.generation > process.generation && settled(row)
+  t.match(await service.account(second.accountId, isNext), { status: 'connected' })
+  t.match(await service.account(first.accountId, () => true), { status: 'needs_qr', reason: 'wrong_phone' })
+  t.same(await service.end('SIGTERM'), { code: 0, signal: null }, service.tail())
+})

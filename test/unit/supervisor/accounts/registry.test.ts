@@ -120,3 +120,27 @@ t.test('waitFor', async (t) => {
     t.equal(await registry.waitFor('never', crashed, 1000), undefined)
   })
 })
+
+t.test('an account whose number another one is: the elder is the one that the number belongs to', async (t) => {
+  const X = '+40712345678'
+  const Y = '+40700000001'
+  const registry = new Registry(new ManualClock())
+  const of = (accountId: string, phone: string | null, more: Partial<Account> = {}): Account => {
+    const known = account(accountId, more)
+    return { ...known, record: { ...known.record, phone } }
+  }
+  const elderOf = (...accounts: Account[]): string | undefined => {
+    for (const one of accounts) registry.put(one)
+    return registry.findElder('b', X)?.record.accountId
+  }
+  t.equal(elderOf(of('a', X), of('b', X)), 'a')
+  t.equal(elderOf(of('a', null, { linkedPhone: X }), of('b', X)), 'a')
+  t.equal(elderOf(of('a', Y), of('b', X)), undefined)
+  t.equal(
+    elderOf(of('a', Y, { linkedPhone: X }), of('b', X)),
+    undefined,
+    "it was b's phone that scanned for a, by mistake",
+  )
+  t.equal(elderOf(of('a', X), of('b', Y)), undefined, "it is a's phone that scanned for b: that has its own end")
+  t.equal(elderOf(of('a', X), of('b', null)), 'a')
+})

@@ -59,7 +59,7 @@ const WRONG: [title: string, request: InjectOptions, code: ErrorCode, mentioned?
     'unsupported_media_type',
   ],
   ['too large a body', post({ ...BODY, name: 'x'.repeat(70_000) }), 'payload_too_large'],
-  ['an unknown field', post({ ...BODY, admin: true }), 'bad_request', /admin/],
+  ['an unknown field', post({ ...BODY, admin: true }), 'bad_request', /"admin" is not known/],
   ['a prototype', post('{"name":"a","phone":"+40712345678","__proto__":{"a":1}}'), 'bad_request'],
   ['no name', post({ phone: BODY.phone }), 'bad_request', /name/],
   ['an empty name', post({ ...BODY, name: '' }), 'bad_request', /name/],
@@ -85,11 +85,36 @@ const WRONG: [title: string, request: InjectOptions, code: ErrorCode, mentioned?
     'a purge of maybe',
     { method: 'DELETE', url: '/api/whatsapp/accounts/a?purge=maybe', headers: BEARER },
     'bad_request',
+    /purge: it must be true or false/,
   ],
   [
     'a query nobody knows',
     { method: 'DELETE', url: '/api/whatsapp/accounts/a?force=true', headers: BEARER },
     'bad_request',
+  ],
+  [
+    'a restart of some, where it would be of all',
+    { method: 'POST', url: '/api/whatsapp/restart-all', headers: json, payload: '{"accounts":["a"]}' },
+    'bad_request',
+    /"accounts" is not known/,
+  ],
+  [
+    'the same in the query',
+    { method: 'POST', url: '/api/whatsapp/restart-all?accounts=a', headers: BEARER },
+    'bad_request',
+    /"accounts" is not known/,
+  ],
+  [
+    'a pause of connects for a list',
+    { method: 'POST', url: '/api/whatsapp/connects/pause', headers: json, payload: '["a"]' },
+    'bad_request',
+    /must be object/,
+  ],
+  [
+    'a recovery from nowhere',
+    { method: 'POST', url: '/api/whatsapp/accounts/a/recover', headers: json, payload: '{"from":"x"}' },
+    'bad_request',
+    /from: it must be readable or previous/,
   ],
   ...['%2e%2e%2f', '..%2Fx', '.hidden', 'a%00b', 'a%20b', 'a%2fb', '%5c', 'x'.repeat(65)].map(
     (id): [string, InjectOptions, ErrorCode] => [

@@ -3,6 +3,8 @@ import { stepConnection } from '../../../../worker/core/connection.ts'
 import type { Connection, ConnectionEffect, ConnectionEvent } from '../../../../worker/core/connection-state.ts'
 import {
   LIMITS,
+  at,
+  banned,
   waiting,
   idle,
   queued,
@@ -118,13 +120,14 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     { state: { name: 'stopped' } },
     [tearDown, { type: 'renew_process' }],
   ],
+  ['idle, the process has grown: nothing is under way that it could slow down', idle, { type: 'retire' }, 5000, {}, []],
   [
-    'idle, the process has grown',
-    idle,
+    'idle because it was told to stay down, the process has grown: a fresh one would connect again',
+    at(banned),
     { type: 'retire' },
     5000,
-    { state: { name: 'stopped' } },
-    [{ type: 'renew_process' }],
+    {},
+    [],
   ],
   ['opening, the process has grown: not now', opening, { type: 'retire' }, 5000, {}, []],
   ['pairing, the process has grown: not now', pairing, { type: 'retire' }, 5000, {}, []],

@@ -183,6 +183,28 @@ t.test("a phone that is not the account's: a fresh link is taken back, an old se
   )
 })
 
+t.test(
+  'a number that turns out to be taken costs a fresh link its session, and none that has connected before',
+  async (t) => {
+    const opens: ConnectionEvent = { type: 'open', socket: 3, wrongPhone: false }
+    const [paired] = stepConnection(pairing, { type: 'new_login', socket: 3 }, 0, LIMITS)
+    const [fresh] = stepConnection(paired, opens, 0, LIMITS)
+    t.equal(stepConnection(fresh, { type: 'number_taken' }, 0, LIMITS)[1].at(-1)?.type, 'set_aside')
+
+    const [dropped] = stepConnection(fresh, closed(lost), 86_400_000, LIMITS)
+    const [asking] = stepConnection(dropped, { type: 'retry' }, 86_400_000, LIMITS)
+    const [again] = stepConnection(asking, { type: 'permit', shared: false }, 86_400_000, LIMITS)
+    const [old] = stepConnection(again, { ...opens, socket: 4 }, 86_400_000, LIMITS)
+    t.equal(old.state.name, 'open')
+    const [down, effects] = stepConnection(old, { type: 'number_taken' }, 86_400_000, LIMITS)
+    t.match(down.state, { name: 'idle', status: 'disconnected', reason: 'number_taken' })
+    t.strictSame(
+      effects.map(({ type }) => type),
+      ['show_qr', 'tear_down'],
+    )
+  },
+)
+
 t.test('logging out unlinks and sets aside, and means nothing where there is no connection', async (t) => {
   const [out, effects] = stepConnection(open, { type: 'log_out' }, 0, LIMITS)
   t.match(out.state, { name: 'idle', status: 'needs_qr', reason: 'logged_out' })
