@@ -52,6 +52,11 @@ export const Done = Type.Object({
   account: Type.Object({ accountId: Type.String(), status: Type.String() }),
 })
 
+export const BackupNow = Type.Object({
+  success: Type.Literal(true),
+  pending: Type.Array(Type.String({ description: 'accountId' })),
+})
+
 export const PutBackBody = Type.Object(
   { session: Type.String({ minLength: 1, maxLength: 200, description: 'The id of a session that was set aside' }) },
   { additionalProperties: false },
