@@ -23,6 +23,7 @@ export const ERRORS = {
     meaning: 'The account did not stop for a damaged session: there is nothing to recover.',
   },
   recovery_refused: { httpStatus: 409, meaning: 'The damaged session can not be recovered in this way.' },
+  backups_disabled: { httpStatus: 409, meaning: 'No backups are kept: FIRESTORE_PROJECT_ID is not set.' },
   payload_too_large: { httpStatus: 413, meaning: 'The body is larger than the route takes.' },
   unsupported_media_type: { httpStatus: 415, meaning: 'The body is not sent as application/json.' },
   too_many_requests: { httpStatus: 429, meaning: 'Too many wrong tokens from this address.' },

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
@@ -25,6 +24,7 @@ import { Auth } from './http/auth.ts'
 import { listen } from './http/listen.ts'
 import { buildServer } from './http/server.ts'
 import { QrRenderer } from './qr/qr-renderer.ts'
+import { packageVersion } from './package-version.ts'
 import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
 import { StorageMonitor } from './storage/probe.ts'
 import { lockSessions } from './storage/sessions-lock.ts'
@@ -383,11 +383,4 @@ export class App {
       )
     })
   }
-}
-
-async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
-  const parsed: unknown = JSON.parse(text)
-  const version = typeof parsed === 'object' && parsed !== null && 'version' in parsed ? parsed.version : undefined
-  return typeof version === 'string' ? version : 'unknown'
 }

@@ -3,6 +3,11 @@ export interface BackupsView {
   readonly health: { state: 'ok' | 'degraded'; oldestUnsavedMs: number | null }
   /** Null where nothing was ever kept of the account, and nothing is to be. */
   viewOf(accountId: string): AccountBackupView | null
+  /**
+   * What these accounts have that no backup has goes at once.
+   * @returns those of them that have something of the kind
+   */
+  saveNow(accountIds: readonly string[]): string[]
 }
 
 export interface AccountBackupView {

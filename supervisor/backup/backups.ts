@@ -146,6 +146,11 @@ export class Backups implements SessionWatch, BackupsView {
     }
   }
 
+  saveNow(accountIds: readonly string[]): string[] {
+    this.#dispatch({ type: 'save_now', accountIds })
+    return accountIds.filter((accountId) => this.viewOf(accountId)?.pending === true)
+  }
+
   /** Who this is, to the target. */
   get host(): HostDocument {
     const { host, clock } = this.#options

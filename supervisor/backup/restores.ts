@@ -163,6 +163,7 @@ export class Restores {
   }
 }
 
-function recordOf({ accountId, name, phone, desired, createdAt }: AccountDocument): AccountRecord {
+/** An account as its backup knows it. */
+export function recordOf({ accountId, name, phone, desired, createdAt }: AccountDocument): AccountRecord {
   return { accountId, name, phone, desired, purge: false, createdAt }
 }

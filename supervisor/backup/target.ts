@@ -24,6 +24,8 @@ export interface BackupTarget {
    * longer the account's.
    */
   writeArchive(accountId: string, claim: Claim, archive: SealedArchive): Promise<'written' | 'superseded'>
+  /** Whose the account's backups are; null: nobody's. Changes nothing. */
+  readOwner(accountId: string): Promise<Owner | null>
   /** What is kept of the account, newest first, without the bytes. */
   listArchives(accountId: string): Promise<ArchiveInfo[]>
   /** The bytes of one; rejects with not_found, or damaged (a part is missing, a checksum does not hold). */
@@ -60,6 +62,15 @@ export interface Claim {
   epoch: number
   /** The highest revision that is kept; 0 when there is none. */
   lastRev: number
+}
+
+export interface Owner {
+  hostId: string
+  name: string
+  claimedAtMs: number
+  /** By the target's own clock; null: it never said that it was alive. */
+  seenAgoMs: number | null
+  released: boolean
 }
 
 export interface ArchiveInfo {

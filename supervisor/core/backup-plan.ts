@@ -23,6 +23,7 @@ import {
  * | a session just paired   | at once                                                                              |
  * | creds changed           | `credsDebounceMs` later, `credsIntervalMs` after the last backup of the account      |
  * | anything else changed   | `debounceMs` after the first such change, `intervalMs` after the last backup         |
+ * | the operator's word     | at once, whatever failed before; a session that has nothing unsaved stays as it is   |
  * | an account's document   | `documentDebounceMs` later; for a status alone `statusIntervalMs` after the last     |
  * | a removal               | at once, before anything else of that account                                        |
  * | the host's document     | every `hostIntervalMs`; nothing else before the first is written                     |
@@ -80,6 +81,8 @@ function applied(plan: BackupPlan, event: BackupEvent, nowMs: number, limits: Ba
     case 'shutting_down':
       // Whatever was wrong before: each account gets one try.
       return everybodyAgain({ ...plan, stopping: true, host: { ...plan.host, failures: 0 } })
+    case 'save_now':
+      return savedNow(plan, event.accountIds, nowMs)
     case 'host_written': {
       const host = { writing: false, written: true, dueMs: nowMs + limits.hostIntervalMs, failures: 0 }
       return plan.host.failures > 0 ? everybodyAgain({ ...plan, host }) : { ...plan, host }
@@ -166,6 +169,23 @@ function applied(plan: BackupPlan, event: BackupEvent, nowMs: number, limits: Ba
     default:
       return event satisfies never
   }
+}
+
+/** Goes like a pairing. An account that another host has is asked for again; while the target is away one tries, now. */
+function savedNow(plan: BackupPlan, accountIds: readonly string[], nowMs: number): BackupPlan {
+  const accounts = new Map(plan.accounts)
+  let isAny = false
+  for (const accountId of new Set(accountIds)) {
+    const account = accounts.get(accountId)
+    if (account === undefined || isIdle(account)) continue
+    isAny = true
+    const { unsaved } = account
+    const soon = unsaved.sinceMs === null ? unsaved : { ...unsaved, pairedSinceMs: unsaved.pairedSinceMs ?? nowMs }
+    accounts.set(accountId, { ...account, unsaved: soon, notBeforeMs: Number.NEGATIVE_INFINITY })
+  }
+  if (!isAny) return plan
+  const dueMs = plan.host.written ? plan.host.dueMs : Math.min(plan.host.dueMs, nowMs)
+  return { ...plan, accounts, host: { ...plan.host, dueMs }, nextProbeMs: Math.min(plan.nextProbeMs, nowMs) }
 }
 
 function changed(unsaved: Unsaved, change: { creds: boolean; paired: boolean }, nowMs: number): Unsaved {

@@ -152,6 +152,8 @@ export type BackupEvent =
   | { type: 'failed'; accountId: string; failure: BackupFailure; random: number; inHand: boolean }
   | { type: 'host_written' }
   | { type: 'host_failed'; random: number }
+  /** The operator's word: what these have that no backup has goes at once, whatever the intervals and the last failure. */
+  | { type: 'save_now'; accountIds: readonly string[] }
   | { type: 'shutting_down' }
   | { type: 'tick' }
 

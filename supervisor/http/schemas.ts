@@ -55,6 +55,10 @@ export const Done = Type.Object({
 /** Of routes that concern all accounts: a body or query that would narrow them down is refused, not ignored. */
 export const NoBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()])
 export const NoQuery = Type.Object({}, { additionalProperties: false })
+export const BackupNow = Type.Object({
+  success: Type.Literal(true),
+  pending: Type.Array(Type.String({ description: 'accountId' })),
+})
 
 export const PutBackBody = Type.Object(
   { session: Type.String({ minLength: 1, maxLength: 200, description: 'The id of a session that was set aside' }) },

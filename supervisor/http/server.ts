@@ -14,6 +14,7 @@ import type { StorageMonitor } from '../storage/probe.ts'
 import { requireAuth, type Auth } from './auth.ts'
 import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
 import { accountRoutes } from './routes/accounts.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { loginRoutes } from './routes/login.ts'
 import { sessionRoutes } from './routes/sessions.ts'
@@ -107,6 +108,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     await guarded.register(accountRoutes(deps))
     await guarded.register(fleetRoutes(deps))
     await guarded.register(sessionRoutes(deps))
+    await guarded.register(backupRoutes(deps))
   })
   await app.register(fastifyStatic, { root: deps.dashboardPath, index: 'index.html', cacheControl: false })
   return app

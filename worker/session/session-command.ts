@@ -4,7 +4,9 @@ import { parseArgs } from 'node:util'
 import { isAccountId } from '../../shared/account-id.ts'
 import { messageOf } from '../../shared/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
+import { parseCreds } from './creds.ts'
 import { exportSession } from './export.ts'
+import { LOG_NAME } from './log-file.ts'
 import { SessionError } from '../../shared/session/session-error.ts'
 import { putBackSession } from '../../shared/session/put-back.ts'
 import { nodeFs } from '../../shared/session/session-fs.ts'
@@ -12,12 +14,15 @@ import { listIfThere, SET_ASIDE_DIR } from '../../shared/session/set-aside.ts'
 import { parseSetAsideName, PURGING } from '../../shared/session/set-aside-name.ts'
 import { lockSession } from '../../shared/session/session-lock.ts'
 import { recoverSession } from './recover.ts'
+import { CREDS_KEY } from './session-key.ts'
 import { readStoredSession, type StoredSession } from './stored-session.ts'
 
 const USAGE = `Usage: npm run session -- COMMAND [--sessions PATH]
 
   show ACCOUNT_ID         what the session holds: counts and sizes, no secrets
-  check ACCOUNT_ID        reads all of it and verifies every checksum
+  check ACCOUNT_ID [--linked]
+                          reads all of it and verifies every checksum; --linked: its creds as well, and that a phone is
+                          linked
   export ACCOUNT_ID DIR   writes it as Baileys' multi-file layout into an empty or absent DIR (the account is stopped)
   recover ACCOUNT_ID --from readable|previous
                           makes a damaged session usable: from what stands before the damage, or from the log before
@@ -26,7 +31,7 @@ const USAGE = `Usage: npm run session -- COMMAND [--sessions PATH]
   put-back ACCOUNT_ID ID  makes one of them its session again; the present one is set aside (the account is stopped)
 
 PATH: --sessions, or SESSIONS_PATH, or HETZNER_SESSIONS_PATH/baileys_auth, or ./.baileys_auth.
-Exit: 0 fine, 64 wrong usage, 65 damaged, 66 no such session, 74 the disk failed, 75 in use.`
+Exit: 0 fine, 64 wrong usage, 65 damaged or not linked, 66 no such session, 74 the disk failed, 75 in use.`
 
 /** EX_USAGE and EX_NOINPUT of sysexits.h; the others are the worker's own. */
 const USAGE_CODE = 64
@@ -39,11 +44,13 @@ interface Request {
   readonly sessionsPath: string
   readonly dir: string
   readonly from: string | undefined
+  readonly linked: boolean
   readonly rest: readonly string[]
   readonly print: Print
 }
 
 class UsageError extends Error {}
+class NotLinkedError extends Error {}
 
 const COMMANDS: Readonly<Record<string, { readonly operands: number; run(request: Request): Promise<void> }>> = {
   show: { operands: 0, run: show },
@@ -63,10 +70,15 @@ async function show({ accountId, dir, print }: Request): Promise<void> {
   for (const [type, count] of Object.entries(stored.keysByType).sort()) print(`  ${type.padEnd(22)} ${count}`)
 }
 
-async function check({ accountId, dir, print }: Request): Promise<void> {
+async function check({ accountId, dir, linked, print }: Request): Promise<void> {
   const stored = await readStoredSession(dir)
   try {
-    for await (const entry of stored.entries()) JSON.parse(entry.value.toString('utf8'))
+    for await (const { key, value } of stored.entries()) {
+      JSON.parse(value.toString('utf8'))
+      if (!linked || key !== CREDS_KEY) continue
+      const { me, account } = parseCreds(value, join(dir, LOG_NAME))
+      if (me === undefined || account === undefined) throw new NotLinkedError(`${accountId} is linked to no phone`)
+    }
   } finally {
     await stored.close()
   }
@@ -152,18 +164,23 @@ async function run(args: readonly string[], print: Print): Promise<void> {
   if (rest.length !== command.operands)
     throw new UsageError(`${name} takes ${command.operands + 1} operands, not ${rest.length + 1}`)
   const sessionsPath = resolveSessionsPath(values.sessions, process.env)
-  const { from } = values
-  await command.run({ accountId, sessionsPath, dir: join(sessionsPath, accountId), from, rest, print })
+  const { from, linked = false } = values
+  await command.run({ accountId, sessionsPath, dir: join(sessionsPath, accountId), from, linked, rest, print })
 }
 
 function parse(args: readonly string[]): {
-  values: { sessions?: string; from?: string; help?: boolean }
+  values: { sessions?: string; from?: string; linked?: boolean; help?: boolean }
   positionals: string[]
 } {
   try {
     return parseArgs({
       args: [...args],
-      options: { sessions: { type: 'string' }, from: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        sessions: { type: 'string' },
+        from: { type: 'string' },
+        linked: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
       allowPositionals: true,
     })
   } catch (error) {
@@ -202,6 +219,11 @@ try {
     process.exitCode = USAGE_CODE
   } else {
     process.stderr.write(`${messageOf(error)}\n`)
-    process.exitCode = error instanceof SessionError ? exitCodeOf(error) : EXIT.crashed.code
+    process.exitCode =
+      error instanceof SessionError
+        ? exitCodeOf(error)
+        : error instanceof NotLinkedError
+          ? EXIT.sessionDamaged.code
+          : EXIT.crashed.code
   }
 }

@@ -12,6 +12,7 @@ import {
   type BackupTarget,
   type Claim,
   type HostDocument,
+  type Owner,
   type SealedArchive,
 } from '../target.ts'
 import { Calls } from './calls.ts'
@@ -167,6 +168,24 @@ export class FirestoreTarget implements BackupTarget {
         )
       }
       return 'written'
+    })
+  }
+
+  async readOwner(accountId: string): Promise<Owner | null> {
+    const what = `Reading whose the backups of ${accountId} are`
+    return this.#calls.read(what, this.#readMs, async () => {
+      const head = parseHead(await this.#doc(this.#paths.head(accountId)).get())
+      if (head === undefined) return null
+      const snapshot = await this.#doc(this.#paths.host(head.owner)).get()
+      const host = parseHost(snapshot)
+      const seenMs = snapshot.updateTime?.toMillis()
+      return {
+        hostId: head.owner,
+        name: head.ownerName,
+        claimedAtMs: head.claimedAt,
+        seenAgoMs: seenMs === undefined ? null : Math.max(0, snapshot.readTime.toMillis() - seenMs),
+        released: host?.released === true,
+      }
     })
   }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
@@ -28,6 +28,14 @@ t.test('the command line recovers, lists and puts back while the service is stop
   await session.close()
   t.match(await run('recover', 'a', '--from', 'readable'), { code: 0, text: /is whole: nothing was done/ })
   t.match(await run('set-aside', 'a'), { code: 0, text: /has no session in/ })
+
+  t.match(await run('check', 'a', '--linked'), { code: 0, text: /a is whole/ })
+  mkdirSync(join(sessionsPath, 'unlinked'))
+  const unlinked = await openSession({ dir: join(sessionsPath, 'unlinked') })
+  await unlinked.close()
+  t.match(await run('check', 'unlinked'), { code: 0 })
+  t.match(await run('check', 'unlinked', '--linked'), { code: 65, text: /is linked to no phone/ })
+  rmSync(join(sessionsPath, 'unlinked'), { recursive: true })
 
   const path = join(sessionsPath, 'a', 'session.log')
   const damaged = readFileSync(path)

@@ -55,6 +55,50 @@ t.test('when a changed session is due', async (t) => {
   }
 })
 
+t.test("what the operator's word to save now begins", async (t) => {
+  const cases: [string, (run: Run) => void, string[]][] = [
+    ['within the interval', (run) => void (run.held('a'), run.pass(20_000), run.change('a')), ['save a']],
+    ['nothing unsaved', (run) => run.held('a'), []],
+    ['an account that nobody knows', () => undefined, []],
+    [
+      'after a failure: before the backoff is over',
+      (run) => void (run.held('a'), run.pass(100_000), run.change('a'), run.pass(5000), run.fail('a')),
+      ['save a'],
+    ],
+    [
+      'another host has it: it is asked for again',
+      (run) => {
+        run.change('a', false, true)
+        run.step({ type: 'refused', accountId: 'a', message: 'another has it', inHand: false })
+      },
+      ['claim a'],
+    ],
+    ['another account is named', (run) => void (run.held('b'), run.pass(20_000), run.change('b')), []],
+    [
+      'the target is away: one of them tries',
+      (run) => {
+        for (const id of ['a', 'b', 'c']) run.held(id)
+        run.pass(100_000)
+        for (const id of ['a', 'b', 'c']) run.change(id)
+        run.pass(5000)
+        for (const id of ['a', 'b', 'c']) run.fail(id)
+      },
+      ['save a'],
+    ],
+  ]
+  for (const [name, prepare, expected] of cases) {
+    const run = new Run()
+    prepare(run)
+    run.begun = []
+    const accountIds = name.startsWith('the target') ? ['a', 'b', 'c'] : ['a']
+    run.step({ type: 'save_now', accountIds })
+    t.strictSame(run.begun, expected, name)
+    run.begun = []
+    run.step({ type: 'save_now', accountIds })
+    t.strictSame(run.begun, [], `${name}: said twice`)
+  }
+})
+
 t.test('what changes after the bytes were fetched is for the next backup', async (t) => {
   const run = new Run()
   run.held('a')

@@ -53,6 +53,7 @@ t.test('backups: what is not well with them is shown, and no reason for a 503', 
     backups: {
       health: { state: 'degraded', oldestUnsavedMs: 1234 },
       viewOf: (accountId) => (accountId === 'a' || accountId === 'b' ? views[accountId] : null),
+      saveNow: () => [],
     },
   })
   const health = await service.app.inject('/health')
