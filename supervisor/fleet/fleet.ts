@@ -40,6 +40,7 @@ export class Fleet {
       restart: (accountId) => {
         if (!this.#sessions.isPuttingBack(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
       },
+      isHeld: () => this.connectsPaused,
     })
     this.#sessions = new SessionCommands(options, this.#workers, this.#wishes)
   }
@@ -166,9 +167,18 @@ export class Fleet {
     this.#workers.dispatch(accountId, { type: 'stop', again: true })
   }
 
-  /** A new process for every account, one after another. Asked twice, it is done once. */
+  /**
+   * A new process for every account, one after another. Asked twice, it is done once.
+   * @throws AppError connects_paused
+   */
   restartAll(): RestartProgress {
     this.assertRunning()
+    if (this.connectsPaused) {
+      throw new AppError(
+        'connects_paused',
+        'All connects are paused, so whatever is restarted would stay down: resume them first (POST /api/whatsapp/connects/resume).',
+      )
+    }
     return this.#rolling.begin()
   }
 
