@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { lockSession } from '../../../../shared/session/session-lock.ts'
@@ -55,4 +55,17 @@ t.test('what is asked of an account that is just being removed is refused, and i
   t.equal(registry.get('a'), undefined)
   t.match(retired, [{ accountId: 'a', desired: 'removed' }])
   t.equal(readFileSync(join(place, 'session.log'), 'utf8'), 'present', 'nothing was put back meanwhile')
+})
+
+t.test('a pause and a resume of all connects at once leave memory and disk with the same word', async (t) => {
+  const sessionsPath = t.testdir()
+  const { fleet, stop } = await startHttpService({ sessionsPath })
+  t.teardown(stop)
+  for (let turn = 0; turn < 20; turn++) {
+    const words = [fleet.pauseConnects(), fleet.resumeConnects(), fleet.pauseConnects(), fleet.pauseConnects()]
+    if (turn % 2 === 0) words.push(fleet.resumeConnects())
+    await Promise.all(words)
+    t.equal(fleet.connectsPaused, turn % 2 === 1)
+    t.equal(existsSync(join(sessionsPath, 'connects-paused')), fleet.connectsPaused)
+  }
 })
