@@ -14,6 +14,7 @@ export const ERRORS = {
   already_linked: { httpStatus: 409, meaning: 'The account is linked: there is nothing to pair.' },
   not_connected: { httpStatus: 409, meaning: 'The account has to be connected for this.' },
   account_paused: { httpStatus: 409, meaning: 'The account is paused: resume it first.' },
+  connects_paused: { httpStatus: 409, meaning: 'All connects are paused: resume them first.' },
   pairing_unavailable: { httpStatus: 503, meaning: 'No pairing could be begun now; the account says why.' },
   account_removing: { httpStatus: 409, meaning: 'The account is being removed.' },
   session_in_use: { httpStatus: 409, meaning: 'Another program holds the session of this account.' },

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../../shared/atomic-file.ts'
+import { syncDirectory, writeFileAtomic } from '../../shared/atomic-file.ts'
 import { AppError, errnoOf, messageOf } from '../../shared/errors.ts'
 
 /**
@@ -23,8 +23,11 @@ export async function readHold(sessionsPath: string, nowMs: number): Promise<num
 export async function writeHold(sessionsPath: string, sinceMs: number | null): Promise<void> {
   const path = join(sessionsPath, HOLD_FILE)
   try {
-    if (sinceMs === null) await rm(path, { force: true })
-    else await writeFileAtomic(path, `${new Date(sinceMs).toISOString()}\n`)
+    if (sinceMs === null) {
+      await rm(path, { force: true })
+      // A pause that a power loss brings back would keep every account down.
+      await syncDirectory(sessionsPath)
+    } else await writeFileAtomic(path, `${new Date(sinceMs).toISOString()}\n`)
   } catch (error) {
     const doing = sinceMs === null ? 'removed' : 'written'
     throw new AppError('storage_unavailable', `${path} could not be ${doing}: ${messageOf(error)}.`, { cause: error })

@@ -35,6 +35,8 @@ export class Fleet {
   /** Accounts whose session is on its way from a backup: a worker would make a new one in its place. */
   readonly #awaiting = new Set<string>()
   readonly #removals = new Map<string, Promise<void>>()
+  /** The pause or end of a pause of all connects that is under way. */
+  #holding: Promise<void> = Promise.resolve()
 
   constructor(options: FleetOptions) {
     this.#options = options
@@ -45,6 +47,7 @@ export class Fleet {
       restart: (accountId) => {
         if (this.#mayStart(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
       },
+      isHeld: () => this.connectsPaused,
     })
     this.#sessions = new SessionCommands(options, this.#workers, this.#wishes)
   }
@@ -206,9 +209,18 @@ export class Fleet {
     this.#workers.dispatch(accountId, { type: 'start' })
   }
 
-  /** A new process for every account, one after another. Asked twice, it is done once. */
+  /**
+   * A new process for every account, one after another. Asked twice, it is done once.
+   * @throws AppError connects_paused
+   */
   restartAll(): RestartProgress {
     this.assertRunning()
+    if (this.connectsPaused) {
+      throw new AppError(
+        'connects_paused',
+        'All connects are paused, so whatever is restarted would stay down: resume them first (POST /api/whatsapp/connects/resume).',
+      )
+    }
     return this.#rolling.begin()
   }
 
@@ -216,23 +228,35 @@ export class Fleet {
    * Lets no account open a connection until `resumeConnects`, over restarts of the service as well; what is connected
    * stays so. Both resolve when it is on the disk.
    */
-  async pauseConnects(): Promise<void> {
-    const { startMessage, clock, log } = this.#options
-    this.assertRunning()
-    if (this.connectsPaused) return
-    const sinceMs = clock.nowMs()
-    await writeHold(startMessage.sessionsPath, sinceMs)
-    this.#workers.setHold(sinceMs)
-    log.warn({ event: 'connects.paused' }, 'Nothing connects until the operator says so')
+  pauseConnects(): Promise<void> {
+    const { clock, log } = this.#options
+    return this.#inTurn(async () => {
+      if (this.connectsPaused) return
+      await this.#hold(clock.nowMs())
+      log.warn({ event: 'connects.paused' }, 'Nothing connects until the operator says so')
+    })
   }
 
-  async resumeConnects(): Promise<void> {
-    const { startMessage, log } = this.#options
+  resumeConnects(): Promise<void> {
+    const { log } = this.#options
+    return this.#inTurn(async () => {
+      const wasPaused = this.connectsPaused
+      await this.#hold(null)
+      if (wasPaused) log.info({ event: 'connects.resumed' }, 'Accounts connect again, in turn')
+    })
+  }
+
+  async #hold(sinceMs: number | null): Promise<void> {
+    await writeHold(this.#options.startMessage.sessionsPath, sinceMs)
+    this.#workers.setHold(sinceMs)
+  }
+
+  /** One word after another: at the end memory and disk say the same, that of the last one. */
+  async #inTurn(run: () => Promise<void>): Promise<void> {
     this.assertRunning()
-    await writeHold(startMessage.sessionsPath, null)
-    if (!this.connectsPaused) return
-    this.#workers.setHold(null)
-    log.info({ event: 'connects.resumed' }, 'Accounts connect again, in turn')
+    const done = this.#holding.then(run)
+    this.#holding = done.catch(() => undefined)
+    return done
   }
 
   /**

@@ -4,8 +4,8 @@ import type { Account, Registry } from '../accounts/registry.ts'
 
 /**
  * A new process for every account, one after another: the next one goes when the last is back where it was, and the
- * stagger of a boot lies between them. When accounts that were connected don't come back it stops, before the rest are
- * down as well.
+ * stagger of a boot lies between them. When accounts that were connected don't come back, or all connects are paused, it
+ * stops, before the rest are down as well.
  */
 export interface RollingRestartOptions {
   registry: Registry
@@ -15,6 +15,8 @@ export interface RollingRestartOptions {
   /** SPAWN_STAGGER_MIN_MS, SPAWN_STAGGER_MAX_MS. */
   stagger: { minMs: number; maxMs: number }
   restart: (accountId: string) => void
+  /** The operator lets nobody connect: whoever is restarted would stay down. */
+  isHeld: () => boolean
 }
 
 export interface RestartProgress {
@@ -70,6 +72,13 @@ export class RollingRestart {
     for (const [index, accountId] of accountIds.entries()) {
       if (index > 0) await this.#pause()
       if (this.#stopped) return
+      if (this.#options.isHeld()) {
+        log.warn(
+          { event: 'restart_all.aborted', done: index, total: accountIds.length, accountId },
+          'All connects were paused: the others are left as they are',
+        )
+        return
+      }
       failures = (await this.#restart(accountId)) ? 0 : failures + 1
       this.#progress = this.#progress && { ...this.#progress, done: index + 1 }
       if (failures >= MOST_FAILURES) {

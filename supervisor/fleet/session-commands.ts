@@ -108,7 +108,7 @@ export class SessionCommands {
   /**
    * Starts an account that stopped for a damaged session with the word to recover it.
    * @returns what the recovery did; null when the worker has not come to it in a minute
-   * @throws AppError not_damaged, recovery_refused, storage_unavailable, session_in_use
+   * @throws AppError not_damaged, recovery_refused, storage_unavailable, session_in_use, account_paused
    */
   async recover(accountId: string, from: RecoverFrom): Promise<Recovery | null> {
     const { registry } = this.#options
@@ -146,6 +146,11 @@ export class SessionCommands {
         throw new AppError('recovery_refused', why)
       case 'session_locked':
         throw new AppError('session_in_use', why)
+      case 'paused':
+        throw new AppError(
+          'account_paused',
+          `Account "${accountId}" was paused before it was done. Resume it, and ask again if it is still damaged.`,
+        )
       case 'storage_full':
       case 'storage_failed':
       case 'worker_crashed':

@@ -204,7 +204,14 @@ export class Workers {
     const [child, effects] = stepChild(account.child, event, clock.monotonicMs(), childLimits)
     if (child !== account.child) {
       const byOperator = event.type === 'start' || event.type === 'stop'
-      registry.put({ ...account, child, ...(byOperator ? { fault: null } : {}) })
+      // What was asked of a process that is not to come is not left for another one.
+      const isOver = event.type === 'stop' && event.again !== true
+      registry.put({
+        ...account,
+        child,
+        ...(byOperator ? { fault: null } : {}),
+        ...(isOver ? { recoverFrom: null } : {}),
+      })
     }
     if (child.state.name !== 'starting' && child.state.name !== 'queued') this.#queue.leave(accountId)
     this.#armTimer(accountId)
