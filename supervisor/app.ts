@@ -4,7 +4,7 @@ import type { Clock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
-import { findSessions } from './accounts/discover.ts'
+import { findSessions, type FoundSession } from './accounts/discover.ts'
 import { finishPutBacks, movePutBack } from './accounts/put-back.ts'
 import { schedulePrunes } from './accounts/prune-sessions.ts'
 import { Registry } from './accounts/registry.ts'
@@ -154,13 +154,16 @@ export class App {
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
-    const onDisk = await this.#loadAccounts(store)
-    const restores = this.#createRestores(fleet, onDisk)
+    const { kept, found } = await this.#loadAccounts(store)
+    const restores = this.#createRestores(fleet, kept)
     this.#restores = restores
-    const records = [...onDisk, ...((await restores?.list()) ?? [])]
+    const listed = (await restores?.list()) ?? []
+    // Of a session without a record the backup may know whose it is; else its own creds have to do.
+    const nameless = found.filter(({ accountId }) => !listed.some((record) => record.accountId === accountId))
+    const records = [...kept, ...nameless, ...listed]
     await fleet.load(records)
     // On the disk as well: what the backup knew is known without it from here on.
-    if (records.length > onDisk.length) await store.save().catch(() => undefined)
+    if (listed.length > 0) await store.save().catch(() => undefined)
 
     const http = await buildServer({
       registry: this.registry,
@@ -254,13 +257,13 @@ export class App {
   }
 
   /** Undefined where no backups are kept. */
-  #createRestores(fleet: Fleet, onDisk: readonly AccountRecord[]): Restores | undefined {
+  #createRestores(fleet: Fleet, kept: readonly AccountRecord[]): Restores | undefined {
     const { clock } = this.#options
     const { restoreRetryMs: retryMs = RESTORE_RETRY_MS } = this.#tuning.backup
     const from = this.#restoreFrom()
     if (from === undefined) return undefined
     const isRemoved = (accountId: string): boolean => this.#backups?.isRemoved(accountId) === true
-    const known = onDisk.map(({ accountId }) => accountId)
+    const known = kept.map(({ accountId }) => accountId)
     return new Restores({ ...from, fleet, clock, isRemoved, retryMs }, known)
   }
 
@@ -343,7 +346,7 @@ export class App {
   }
 
   /** What the operator wanted, and every session that lies on the disk without a record. */
-  async #loadAccounts(store: AccountStore): Promise<AccountRecord[]> {
+  async #loadAccounts(store: AccountStore): Promise<{ kept: AccountRecord[]; found: AccountRecord[] }> {
     const { config, clock, log } = this.#options
     const { records, problem } = await store.load()
     if (problem !== undefined) log.error({ event: 'accounts.damaged' }, problem)
@@ -351,17 +354,10 @@ export class App {
     const found = (await findSessions(config.sessionsPath)).filter(({ accountId }) => !known.has(accountId))
     for (const { accountId } of found) log.info({ event: 'account.found', accountId }, 'A session without a record')
     const createdAt = new Date(clock.nowMs()).toISOString()
-    return [
-      ...records,
-      ...found.map(({ accountId, phone, name }) => ({
-        accountId,
-        name: name ?? accountId,
-        phone,
-        desired: 'running' as const,
-        purge: false,
-        createdAt,
-      })),
-    ]
+    const recordOf = ({ accountId, phone, name }: FoundSession): AccountRecord => {
+      return { accountId, name: name ?? accountId, phone, desired: 'running', purge: false, createdAt }
+    }
+    return { kept: records, found: found.map(recordOf) }
   }
 
   #boot(fleet: Fleet, records: readonly AccountRecord[]): void {

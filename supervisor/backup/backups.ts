@@ -3,7 +3,7 @@ import { LATE, withDeadline } from '../../shared/deadline.ts'
 import { messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Registry } from '../accounts/registry.ts'
-import { isClosed, isSettled, nextTickMs, stepBackups, unsavedAccounts } from '../core/backup-plan.ts'
+import { isSettled, nextTickMs, stepBackups, unsavedAccounts } from '../core/backup-plan.ts'
 import {
   newBackupPlan,
   unsavedSince,
@@ -14,6 +14,7 @@ import {
   type BackupPlan,
   type BackupWork,
 } from '../core/backup-state.ts'
+import { isClosed } from '../core/backup-turns.ts'
 import type { SessionSnapshot, SnapshotAnswer } from '../fleet/snapshots.ts'
 import type { SessionWatch } from '../fleet/workers.ts'
 import type { AccountBackupView, BackupsView } from './backup-view.ts'

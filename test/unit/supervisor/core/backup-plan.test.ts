@@ -1,5 +1,6 @@
 import t from 'tap'
-import { isClosed, stepBackups, unsavedAccounts } from '../../../../supervisor/core/backup-plan.ts'
+import { stepBackups, unsavedAccounts } from '../../../../supervisor/core/backup-plan.ts'
+import { isClosed } from '../../../../supervisor/core/backup-turns.ts'
 import { newBackupPlan } from '../../../../supervisor/core/backup-state.ts'
 import { LIMITS, Run } from './fixtures/backup-run.ts'
 
