@@ -58,21 +58,41 @@ export async function putBackSession(options: PutBackOptions, waitMs: number): P
   }
 }
 
-/** Every put-back that a crash or a failing disk cut short, for a start to finish. Rejects with storage_failed. */
+/** Every put-back that a crash or a failing disk cut short. Rejects with storage_failed, also where one can't be read. */
 export async function unfinishedPutBacks(sessionsPath: string, fs: SessionFs = nodeFs): Promise<PutBackWish[]> {
+  const wishes = await findPutBacks(sessionsPath, fs)
+  return wishes.map(({ accountId, session }) => {
+    if (typeof session !== 'string') throw storageError(session, 'read', `the put-back of ${accountId}`)
+    return { accountId, session }
+  })
+}
+
+/**
+ * The same for a start, which finishes what it can: one that can't be read is no reason to leave the others in the middle.
+ * `session` is the error where it can't. Rejects with storage_failed when the directory can't be listed.
+ */
+export async function findPutBacks(
+  sessionsPath: string,
+  fs: SessionFs = nodeFs,
+): Promise<{ readonly accountId: string; readonly session: string | Error }[]> {
   const aside = join(sessionsPath, SET_ASIDE_DIR)
-  try {
-    const wishes: PutBackWish[] = []
-    for (const { name } of await listIfThere(fs, aside)) {
-      const accountId = name.startsWith(PUT_BACK_PREFIX) ? name.slice(PUT_BACK_PREFIX.length) : ''
-      if (!isAccountId(accountId)) continue
-      const session = (await fs.readFile(join(aside, name))).toString('utf8').trim()
-      wishes.push({ accountId, session })
-    }
-    return wishes
-  } catch (error) {
+  const entries = await listIfThere(fs, aside).catch((error: unknown) => {
     throw storageError(error, 'read', aside)
-  }
+  })
+  const accountIds = entries.flatMap(({ name }) => {
+    const accountId = name.startsWith(PUT_BACK_PREFIX) ? name.slice(PUT_BACK_PREFIX.length) : ''
+    return isAccountId(accountId) ? [accountId] : []
+  })
+  return Promise.all(
+    accountIds.map(async (accountId) => {
+      try {
+        const bytes = await fs.readFile(join(aside, `${PUT_BACK_PREFIX}${accountId}`))
+        return { accountId, session: bytes.toString('utf8').trim() }
+      } catch (error) {
+        return { accountId, session: error instanceof Error ? error : new Error(String(error)) }
+      }
+    }),
+  )
 }
 
 /** Carries a put-back that was begun to its end, under the same locks. Rejects as putBackSession. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { AppError, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { isSamePhone, maskPhone } from '../../shared/phone.ts'
-import { finishPutBack, putBackSession, unfinishedPutBacks } from '../../shared/session/put-back.ts'
+import { findPutBacks, finishPutBack, putBackSession, unfinishedPutBacks } from '../../shared/session/put-back.ts'
 import { SessionError } from '../../shared/session/session-error.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { Registry } from './registry.ts'
@@ -116,12 +116,18 @@ export async function finishPutBacks(sessionsPath: string, nowMs: number, log: L
   const stuck = new Map<string, string>()
   let wishes
   try {
-    wishes = await unfinishedPutBacks(sessionsPath)
+    wishes = await findPutBacks(sessionsPath)
   } catch (error) {
     log.error({ event: 'session.put_back_failed', cause: messageOf(error) }, 'Unfinished put-backs')
     return stuck
   }
   for (const { accountId, session } of wishes) {
+    if (typeof session !== 'string') {
+      // Its place may be empty: until a person has looked, nothing starts it.
+      stuck.set(accountId, '(unreadable)')
+      log.error({ event: 'session.put_back_failed', accountId, cause: session.message }, 'Session')
+      continue
+    }
     try {
       await finishPutBack({ sessionsPath, accountId, session, nowMs }, START_LOCK_WAIT_MS)
       log.warn({ event: 'session.put_back', accountId, session }, 'A put-back that was cut short is done')
