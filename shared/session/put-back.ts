@@ -109,11 +109,12 @@ export async function putBack(options: PutBackOptions): Promise<void> {
   const aside = join(sessionsPath, SET_ASIDE_DIR)
   const place = join(sessionsPath, accountId)
   await refuseUnknown(options)
-  const begun = (await unfinishedPutBacks(sessionsPath, fs)).find((wish) => wish.accountId === accountId)
-  if (begun !== undefined && begun.session !== session && (await isThere(fs, aside, begun.session))) {
+  const begun = (await findPutBacks(sessionsPath, fs)).find((wish) => wish.accountId === accountId)?.session
+  if (begun instanceof Error) throw storageError(begun, 'read', `the put-back of ${accountId}`)
+  if (begun !== undefined && begun !== session && (await isThere(fs, aside, begun))) {
     throw new SessionError(
       'destination_refused',
-      `Putting back ${begun.session} was begun and has not come to its end: ask for that one again first.`,
+      `Putting back ${begun} was begun and has not come to its end: ask for that one again first.`,
       { accountId },
     )
   }
