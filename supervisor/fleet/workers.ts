@@ -3,7 +3,7 @@ import { EXIT } from '../../shared/exit-codes.ts'
 import type { ClientVersion, FromWorker, StartMessage, ToWorker } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
 import { applyMessage } from '../accounts/apply-message.ts'
-import { newMessages } from '../accounts/received.ts'
+import { receiptFor, tellReceived } from '../accounts/received.ts'
 import type { Account, Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
@@ -342,7 +342,8 @@ export class Workers {
         this.#flushed.add(accountId)
         return
       case 'messages':
-        return this.#receive(account, message)
+        tellReceived(account, message, this.#options.log)
+        return this.send(accountId, receiptFor(message))
       case 'connection':
         if (message.status === 'connected') this.#refusals.forget(accountId)
         return
@@ -360,15 +361,6 @@ export class Workers {
   }
 
   /** @param account as it was before these messages */
-  #receive({ record: { accountId }, received }: Account, message: Extract<FromWorker, { type: 'messages' }>): void {
-    const { stream, messages } = message
-    for (const { sequence, id } of newMessages(received, message)) {
-      this.#options.log.debug({ event: 'message.received', accountId, stream, sequence, messageId: id }, 'Message')
-    }
-    const last = messages.at(-1)
-    if (last !== undefined) this.send(accountId, { type: 'messages_received', stream, sequence: last.sequence })
-  }
-
   #onEnd(accountId: string, generation: number, end: ProcessEnd): void {
     const { registry, log, random } = this.#options
     const account = registry.get(accountId)
