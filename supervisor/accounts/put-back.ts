@@ -37,6 +37,7 @@ export async function putBackToAccount(accountId: string, id: string, deps: PutB
   // Asked twice while it is under way, or half done after a failure: the same put-back, whose session may have moved.
   if (fleet.isPuttingBack(accountId, id) && known !== undefined) return fleet.putBack(known.record, id)
   if (session === undefined) {
+    if (known !== undefined && fleet.wasPutBack(accountId, id)) return
     throw new AppError(
       'set_aside_not_found',
       `There is no session "${id.slice(0, 120)}" that could be put back: it was put back or pruned, or never was. GET /api/whatsapp/sessions/set-aside lists them.`,

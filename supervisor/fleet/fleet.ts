@@ -287,6 +287,10 @@ export class Fleet {
   }
 
   /** Whether this session is being put back to the account, or was begun to be. */
+  wasPutBack(accountId: string, session: string): boolean {
+    return this.#sessions.wasPutBack(accountId, session)
+  }
+
   isPuttingBack(accountId: string, session: string): boolean {
     return this.#sessions.isPuttingBack(accountId, session)
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
 import { AppError, messageOf } from '../../shared/errors.ts'
 import type { Recovery, RecoverFrom } from '../../shared/session/recovery.ts'
@@ -9,6 +10,7 @@ import type { Wishes } from './wishes.ts'
 
 export interface SessionCommandsOptions {
   registry: Registry
+  clock: Clock
   log: Log
   childLimits: ChildLimits
   /** Puts a session that was set aside into the directory of a stopped account: accounts/put-back.ts. */
@@ -23,6 +25,9 @@ export interface SessionCommandsOptions {
 /** A recovery reads and writes a few MB, behind the start queue of a boot perhaps. */
 const RECOVERY_WAIT_MS = 60_000
 
+/** A request that is repeated, by a person or a program, comes within this. */
+const SAME_REQUEST_MS = 60_000
+
 /** A worker that has said its fault closes within 8 s. */
 const WORKER_END_WAIT_MS = 10_000
 
@@ -31,6 +36,8 @@ export class SessionCommands {
   readonly #options: SessionCommandsOptions
   readonly #workers: Workers
   readonly #wishes: Wishes
+  /** By account, since the supervisor's start. */
+  readonly #lastPutBack = new Map<string, { session: string; atMs: number }>()
   /** By account: the session that is being put back; without `done` it was begun and has failed. */
   readonly #puttingBack = new Map<string, { session: string; done: Promise<void> | undefined }>()
 
@@ -43,6 +50,12 @@ export class SessionCommands {
   /** Put-backs that a start could not finish: their accounts stay down until they are asked for again. */
   hold(stuck: ReadonlyMap<string, string>): void {
     for (const [accountId, session] of stuck) this.#puttingBack.set(accountId, { session, done: undefined })
+  }
+
+  /** Whether this put-back is over since a moment: the same request once more has nothing to do. */
+  wasPutBack(accountId: string, session: string): boolean {
+    const last = this.#lastPutBack.get(accountId)
+    return last?.session === session && this.#options.clock.monotonicMs() - last.atMs < SAME_REQUEST_MS
   }
 
   isPuttingBack(accountId: string, session?: string): boolean {
@@ -89,6 +102,7 @@ export class SessionCommands {
         throw new AppError('internal', `The worker of ${accountId} did not end: nothing was put back. Try again.`)
       }
       await movePutBack(accountId, session)
+      this.#lastPutBack.set(accountId, { session, atMs: this.#options.clock.monotonicMs() })
       log.warn({ event: 'session.put_back', accountId, session }, 'Session')
       // Not saved, or a crash before it is: the next start finds the session without a record, as it finds any.
       if (isNew) await this.#wishes.save().catch(() => undefined)

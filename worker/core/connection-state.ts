@@ -175,7 +175,10 @@ export function deadlineOf(connection: Connection): number | undefined {
     case 'pairing':
       return state.untilMs
     case 'open': {
-      const probeMs = state.probeSentMs === null ? state.nextCheckMs : state.probeSentMs + PROBE_DEADLINE_MS
+      const probeMs =
+        state.probeSentMs === null
+          ? state.nextCheckMs
+          : Math.min(state.nextCheckMs, state.probeSentMs + PROBE_DEADLINE_MS)
       const healthyMs = state.sinceMs + HEALTHY_AFTER_MS
       return isClean(connection) ? probeMs : Math.min(probeMs, healthyMs)
     }

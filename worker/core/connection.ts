@@ -236,7 +236,7 @@ function checkLiveness(
     case 'alive':
       return [{ ...c, state: { ...state, nextCheckMs, probeSentMs: null } }, []]
     case 'wait':
-      return [c, []]
+      return [{ ...c, state: { ...state, nextCheckMs } }, []]
     case 'probe':
       return [{ ...c, state: { ...state, nextCheckMs, probeSentMs: nowMs } }, [{ type: 'probe', socket: c.socket }]]
     case 'dead':

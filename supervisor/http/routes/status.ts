@@ -57,7 +57,8 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
   const nowMs = clock.nowMs()
   const { record, process, child } = account
   const { status, reason, attempt, nextTryAtMs, needsPerson } = registry.statusOf(account)
-  const living = status === 'needs_qr' && account.qr !== null && account.qr.expiresAtMs > nowMs ? account.qr : null
+  // The report comes a moment before the word that takes the code away.
+  const living = reason === 'pairing' && account.qr !== null && account.qr.expiresAtMs > nowMs ? account.qr : null
   return {
     accountId: record.accountId,
     name: record.name,
