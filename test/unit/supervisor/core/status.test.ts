@@ -106,6 +106,7 @@ t.test('a person is needed for what does not mend itself, and not while a try is
     'wrong_phone',
     'passkey_required',
     'number_taken',
+    'restore_failed',
   ]
   for (const reason of REASON_NAMES) {
     const planned = publicStatus('running', STATES.running, down(reason, 1), null, OFFSET_MS)
