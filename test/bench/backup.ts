@@ -98,14 +98,14 @@ async function measure(kind: keyof typeof SESSIONS): Promise<object> {
       deletes: after.deletes - before.deletes,
     }
   }
-  let claim = { hostId: '', epoch: 0, lastRev: 0 }
+  let claim = { hostId: '', name: '', epoch: 0, lastRev: 0 }
   const writeRev = (rev: number) => () => target.writeArchive('a1', claim, sealArchive(RING, plain(rev)))
   const billed = {
     claim: await counted(async () => (claim = await target.claim('a1', hostNamed('here'), LEASE_MS))),
     firstBackup: await counted(writeRev(1)),
     secondBackup: await counted(writeRev(2)),
     backup: await counted(writeRev(3)),
-    account: await counted(() => target.writeAccount(accountNamed('a1'))),
+    account: await counted(() => target.writeAccount(accountNamed('a1'), claim)),
     host: await counted(() => target.writeHost(hostNamed('here'))),
     list: await counted(() => target.listArchives('a1')),
     restore: await counted(() => target.readArchive('a1', 3)),
