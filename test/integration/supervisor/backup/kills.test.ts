@@ -70,7 +70,7 @@ t.test('kill -9 in the middle of a backup and of a restore: whole, or not at all
   await enlargeSession(join(sessionsPath, large), LARGE_BYTES)
 
   await t.test('in the middle of a backup, wherever: what is kept opens, and the next one is whole', async (t) => {
-    for (const bytes of [1, 300_000, 1_200_000, LARGE_BYTES - 50_000]) {
+    for (const bytes of [300_000, 1_200_000, LARGE_BYTES - 50_000]) {
       const service = await begin(sessionsPath).listening()
       await service.connected(2)
       await saved(service)
@@ -93,7 +93,6 @@ t.test('kill -9 in the middle of a backup and of a restore: whole, or not at all
 
   await t.test('in the middle of a restore, wherever: no session, or a whole one', async (t) => {
     const points: Record<string, (dir: string, kill: () => void) => void> = {
-      'as it is asked for': (_, kill) => proxy.after(20_000, kill),
       'half of it fetched': (_, kill) => proxy.after(LARGE_BYTES / 2, kill),
       'as it is written': (dir, kill) => onFile(dir, /\.tmp$/, kill),
       'as it has its name': (dir, kill) => onFile(dir, /session\.restore-\d+$/, kill),

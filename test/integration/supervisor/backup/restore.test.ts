@@ -2,8 +2,11 @@ import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { BackedUpApp } from '../../../fixtures/backed-up-app.ts'
+import { accountNamed, archiveOf } from '../../../fixtures/firestore.ts'
+import { createApp } from '../../../fixtures/in-process-app.ts'
 import { MemoryTarget } from '../../../fixtures/memory-target.ts'
 import { testPhones } from '../../../fixtures/paired-fleet.ts'
+import { TOKEN } from '../../../fixtures/supervisor-process.ts'
 import { until } from '../../../fixtures/until.ts'
 import { startSimulator } from '../../../simulator/simulator.ts'
 
@@ -157,6 +160,35 @@ t.test('a backup that can not be used is named, and nothing is changed; the one 
     () => statusOf(second, both),
   )
   t.same(await second.app.stop(), [])
+})
+
+t.test('what was removed while no backups were configured does not come back when they are', async (t) => {
+  const createdAt = new Date().toISOString()
+  const account = { accountId: 'account_a', name: 'Sold', phone: null, desired: 'paused', purge: false, createdAt }
+  const sessionsPath = t.testdir({ 'accounts.json': JSON.stringify({ version: 1, accounts: [account] }) })
+  const simulator = await startSimulator()
+  t.teardown(() => simulator.close())
+  const without = createApp({ sessionsPath, simulator })
+  t.teardown(() => without.stop())
+  const { url } = await without.start()
+  const headers = { authorization: `Bearer ${TOKEN}` }
+  t.equal((await fetch(`${url}/api/whatsapp/accounts/account_a`, { method: 'DELETE', headers })).status, 200)
+  await without.stop()
+
+  const target = new MemoryTarget()
+  const kept = { ...archiveOf(1), savedAtMs: Date.now() - 60_000 }
+  for (const accountId of ['account_a', 'account_b']) {
+    target.store.accounts.set(accountId, { ...accountNamed(accountId), desired: 'paused' })
+    target.store.archives.set(accountId, [kept])
+  }
+  const configured = await new BackedUpApp({ sessionsPath, simulator, target }).start(t)
+  await until('its backups to be gone', () => !target.store.accounts.has('account_a'), WAIT_MS)
+  t.notOk(target.store.archives.has('account_a'))
+  t.equal(configured.app.registry.get('account_a'), undefined)
+  t.ok(configured.app.registry.get('account_b'), 'the other one came back')
+  t.ok(target.store.archives.has('account_b'))
+  await until('the note to be gone', () => !readdirSync(sessionsPath).includes('backup-removals.json'), WAIT_MS)
+  t.same(await configured.app.stop(), [])
 })
 
 t.test('a damaged session gives way to its backup at the word of the operator', async (t) => {

@@ -75,7 +75,8 @@ t.test('verify names what is wrong, and a restore refuses it and changes nothing
     other: /does not open with key .*sealed for another account/,
     replayed: /does not open with key .*as another revision/,
     rejuvenated: /does not open with key/,
-    hollow: /no phone|not linked|damaged|creds/i,
+    // Sealed as it should be, and no whole session: how to mend a live one is not said of a backup.
+    hollow: /holds no whole session: .*session\.log: it ends at byte \d+ .*place\. \(key/,
   }
   await save('well', 1)
   await save('well', 2)
@@ -116,6 +117,7 @@ t.test('verify names what is wrong, and a restore refuses it and changes nothing
     t.match(lineOf(accountId), new RegExp(`^${accountId} revision \\d+: WRONG: `))
     t.match(lineOf(accountId), sentence)
   }
+  t.match(stdout, /never restored: the other revision of the account is taken/)
   t.match(stdout, new RegExp(`10 revisions of 9 accounts checked, ${Object.keys(wrong).length} wrong`))
   t.strictSame(readdirSync(join(root, 'tmp')), [], 'no opened session is left behind')
   t.notOk(stdout.includes(key) || stdout.includes('40700000001'))
@@ -137,6 +139,7 @@ t.test('verify names what is wrong, and a restore refuses it and changes nothing
   t.match(await restoreSession('well', options), { outcome: 'placed', archive: { rev: 2 } })
 
   // An old backup put back whole, with its own revision and hour, is what it is: an old one, and its age says so.
+  claims.delete('well')
   await save('well', 3)
   await slot('well', 3).set({ ...(await slot('well', 3).get()).data(), ...borrowed })
   t.match(await target.listArchives('well'), [{ rev: 2 }, { rev: 1, savedAtMs: SAVED_MS + 1 }])
