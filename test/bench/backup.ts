@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Firestore } from 'firebase-admin/firestore'
+import type { DocumentReference, DocumentSnapshot, Firestore } from 'firebase-admin/firestore'
 import { openArchive, parseKeyRing, sealArchive } from '../../supervisor/backup/seal.ts'
 import type { SealedArchive } from '../../supervisor/backup/target.ts'
 import { openSession } from '../../worker/session/session.ts'
@@ -131,6 +131,9 @@ function countingTransactions(db: Firestore): { db: Firestore; readInTransaction
       const getAll = transaction.getAll.bind(transaction)
       // The last argument is the field mask.
       transaction.getAll = (...args) => ((read += args.length - 1), getAll(...args))
+      const get = transaction.get.bind(transaction)
+      const countedGet = (ref: DocumentReference): Promise<DocumentSnapshot> => (read++, get(ref))
+      transaction.get = countedGet as typeof transaction.get
       return work(transaction)
     }, options)
   return { db, readInTransactions: () => read }
