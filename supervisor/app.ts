@@ -55,6 +55,8 @@ export interface Tuning {
   refusalPeriodMs: number
   /** No worker retires younger than this. */
   retirementMinUptimeMs: number
+  /** The program that each account runs in. */
+  workerEntry: string
   /** V8 options of each worker. */
   workerExecArgv: readonly string[]
   backup: BackupTuning
@@ -72,6 +74,7 @@ const PRODUCTION: Tuning = {
   refusalPeriodMs: 10 * 60_000,
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
+  workerEntry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
   // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
   workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
   backup: {},
@@ -298,7 +301,7 @@ export class App {
       log,
       random,
       worker: {
-        entry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
+        entry: tuning.workerEntry,
         execArgv: tuning.workerExecArgv,
         env: workerEnvironment(environment),
       },

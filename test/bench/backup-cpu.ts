@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -10,25 +10,26 @@ import { parseArgs } from 'node:util'
 import { freePort } from '../fixtures/firestore-emulator.ts'
 import { testPhones } from '../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
+import { until } from '../fixtures/until.ts'
+import { SESSION_FILE } from './backup-cpu/session-file.ts'
 import { cpuS, describeMachine, loadAverage } from './mass-drop/machine.ts'
-import { pairFleet } from './mass-drop/pair-fleet.ts'
-import { SimulatorProcess } from './mass-drop/simulator-process.ts'
+import { logOf } from './session-log.ts'
 
 /**
- * What backups cost the supervisor: the real service with its real workers, the simulator and a Firestore (over gRPC) in
- * processes of their own; the times of production. The CPU is that of the supervisor's process, with the threads that seal.
+ * What backups cost the supervisor: the real service with the times of production, a Firestore over gRPC in a process of its
+ * own, and workers that only say what real ones say (backup-cpu/worker.ts). Each account has the used session of `backup`
+ * (200 peers, 20 groups; 1 MB). The CPU is that of the supervisor's process, with the threads that seal.
  */
 const USAGE = `Usage: npm run bench -- backup-cpu [options]
 
-  --accounts N      (30); 200 accounts take about 12 GB of memory
-  --backups LIST    on, off (both, each with a fleet of its own)
+  --accounts N      (30)
+  --backups LIST    on, off (both, each with a service of its own)
   --seconds S       of each measurement (60)
   --settle S        before each (20)
 `
 
 const EMULATOR = fileURLToPath(new URL('../fixtures/firestore-emulator-process.js', import.meta.url))
-const CONTACT = '49151000001'
-const say = (line: string): void => void process.stderr.write(`${line}\n`)
+const SUPERVISOR = new URL('./backup-cpu/supervisor.js', import.meta.url)
 
 interface Options {
   accounts: number
@@ -58,15 +59,13 @@ function parseOptions(): Options | undefined {
 interface Measured {
   /** Of one core, in percent. */
   supervisorPercent: number
-  workersPercent: number
-  messagesPerS: number
   backups: number
   load: string
 }
 
 async function measureFleet(isOn: boolean, { accounts, seconds, settleS }: Options): Promise<Record<string, Measured>> {
   const sessionsPath = await mkdtemp(join(tmpdir(), 'backup-cpu-'))
-  const simulator = await SimulatorProcess.start()
+  await prepare(sessionsPath, accounts)
   const port = await freePort()
   const emulator = fork(EMULATOR, [String(port)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   await once(emulator, 'message')
@@ -75,63 +74,57 @@ async function measureFleet(isOn: boolean, { accounts, seconds, settleS }: Optio
     FIRESTORE_EMULATOR_HOST: `127.0.0.1:${port}`,
     BACKUP_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
   }
-  const service = new SupervisorProcess({
-    sessionsPath,
-    env: {
-      WA_SOCKET_URL: simulator.url,
-      WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
-      MAX_ACCOUNTS: String(accounts),
-      ...(isOn ? firestore : {}),
-    },
-  })
+  const env = { MAX_ACCOUNTS: String(accounts), CONNECT_RATE_MAX: '100', ...(isOn ? firestore : {}) }
+  const service = new SupervisorProcess({ sessionsPath, entry: SUPERVISOR, env })
   try {
     await service.listening()
-    say(`${accounts} accounts paired and connected in ${await pairFleet(service, simulator, accounts)} s`)
+    const rows = await service.connected(accounts)
     const revisions = async (): Promise<number> =>
       (await service.dashboard()).accounts.reduce((sum, { backup }) => sum + (backup?.revision ?? 0), 0)
-    const during = async (work: () => Promise<number>): Promise<Measured> => {
-      await pause(settleS * 1000)
-      const pids = (await service.dashboard()).accounts.map(({ process }) => process.pid ?? -1)
-      const workers = (): number => pids.reduce((sum, pid) => sum + cpuS(pid), 0)
-      const before = { supervisor: cpuS(service.pid), workers: workers(), revisions: await revisions() }
-      const startMs = performance.now()
-      const messages = await work()
-      const tookS = (performance.now() - startMs) / 1000
-      const percent = (cpu: number): number => Math.round((cpu / tookS) * 10_000) / 100
-      return {
-        supervisorPercent: percent(cpuS(service.pid) - before.supervisor),
-        workersPercent: percent(workers() - before.workers),
-        messagesPerS: Math.round((messages / tookS) * 10) / 10,
-        backups: (await revisions()) - before.revisions,
-        load: loadAverage(),
-      }
+    if (isOn) {
+      await until(
+        'each to have a backup',
+        async () => (await service.dashboard()).accounts.every(({ backup }) => backup?.revision && !backup.pending),
+        300_000,
+        () => service.tail(),
+      )
     }
-    const idle = await during(() => pause(seconds * 1000).then(() => 0))
-    const busy = await during(() => messages(simulator, testPhones(accounts), seconds))
+    const measure = async (): Promise<Measured> => {
+      await pause(settleS * 1000)
+      const before = { cpu: cpuS(service.pid), revisions: await revisions(), ms: performance.now() }
+      await pause(seconds * 1000)
+      const tookS = (performance.now() - before.ms) / 1000
+      const percent = Math.round(((cpuS(service.pid) - before.cpu) / tookS) * 10_000) / 100
+      return { supervisorPercent: percent, backups: (await revisions()) - before.revisions, load: loadAverage() }
+    }
+    const idle = await measure()
+    for (const { process: worker } of rows) process.kill(worker.pid ?? -1, 'SIGUSR2')
+    const busy = await measure()
     return { idle, busy }
   } finally {
     await service.end('SIGTERM')
-    await simulator.end()
     emulator.kill('SIGKILL')
     await rm(sessionsPath, { recursive: true, force: true })
   }
 }
 
-/** One a second for each phone, if the machine can; resolves with how many there were. */
-async function messages(simulator: SimulatorProcess, phones: string[], seconds: number): Promise<number> {
-  const endMs = performance.now() + seconds * 1000
-  let sent = 0
-  await Promise.all(
-    phones.map(async (phone, at) => {
-      await pause((at / phones.length) * 1000)
-      for (let dueMs = performance.now(); performance.now() < endMs; dueMs += 1000) {
-        await simulator.send(phone, CONTACT, 'a message')
-        sent++
-        await pause(Math.max(0, dueMs + 1000 - performance.now()))
-      }
-    }),
-  )
-  return sent
+/** Accounts that the service finds at its start, each with a directory that holds a session. */
+async function prepare(sessionsPath: string, accounts: number): Promise<void> {
+  const createdAt = new Date().toISOString()
+  const records = testPhones(accounts).map((phone, at) => ({
+    accountId: `account_${at}`,
+    name: `Account ${at}`,
+    phone: `+${phone}`,
+    desired: 'running',
+    purge: false,
+    createdAt,
+  }))
+  await writeFile(join(sessionsPath, 'accounts.json'), JSON.stringify({ version: 1, accounts: records }))
+  await writeFile(join(sessionsPath, SESSION_FILE), (await logOf('used')).toString('base64'))
+  for (const { accountId } of records) {
+    await mkdir(join(sessionsPath, accountId))
+    await writeFile(join(sessionsPath, accountId, 'session.log'), '')
+  }
 }
 
 const options = parseOptions()

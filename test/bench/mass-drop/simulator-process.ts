@@ -46,11 +46,6 @@ export class SimulatorProcess {
     await this.#call('POST', '/scan', { qr, phone })
   }
 
-  /** A message from a contact to the phone of an account. */
-  async send(to: string, from: string, text: string): Promise<void> {
-    await this.#call('POST', '/messages', { to, from, text })
-  }
-
   /** Cuts every connection; resolves with how many there were. */
   async dropAll(): Promise<number> {
     return ((await this.#call('POST', '/connections/drop', {})) as { dropped: number }).dropped
