@@ -7,7 +7,7 @@ import { restoreSession } from '../restore.ts'
 import { recordOf } from '../restores.ts'
 import type { BackupTarget } from '../target.ts'
 import { lockStopped, ownHost, type CommandContext, type CommandResult } from './context.ts'
-import { ageInWords } from './words.ts'
+import { ageInWords } from '../words.ts'
 
 /** Puts the newest backup that opens into the account's empty directory; the next start of the service goes on from it. */
 export async function restoreAccount(context: CommandContext, accountId: string): Promise<CommandResult> {

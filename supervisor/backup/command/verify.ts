@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { messageOf } from '../../../shared/errors.ts'
 import type { CommandContext, CommandResult } from './context.ts'
-import { keyInWords, plainText } from './words.ts'
+import { keyInWords, plainText } from '../words.ts'
 
 /** The worker's own reader of sessions, in a process of its own: the supervisor has none. */
 const SESSION_COMMAND = fileURLToPath(new URL('../../../worker/session/session-command.js', import.meta.url))

@@ -27,17 +27,19 @@ t.test('Firestore is away, silent, and refuses, with ten messages a second', asy
   const firestore = await startFirestoreEmulator(t)
   const proxy = await startStallingProxy(t, firestore.port)
   const key = randomBytes(32).toString('base64')
+  const sessionsPath = t.testdir()
+  const env = {
+    WA_SOCKET_URL: simulator.url,
+    WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
+    FIRESTORE_PROJECT_ID: PROJECT,
+    FIRESTORE_EMULATOR_HOST: `127.0.0.1:${proxy.port}`,
+    BACKUP_ENCRYPTION_KEY: key,
+  }
   const service = new SupervisorProcess({
-    sessionsPath: t.testdir(),
+    sessionsPath,
     entry: new URL('./fixtures/impatient-supervisor.js', import.meta.url),
     execArgv: ['--expose-gc'],
-    env: {
-      WA_SOCKET_URL: simulator.url,
-      WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
-      FIRESTORE_PROJECT_ID: PROJECT,
-      FIRESTORE_EMULATOR_HOST: `127.0.0.1:${proxy.port}`,
-      BACKUP_ENCRYPTION_KEY: key,
-    },
+    env,
   })
   t.teardown(() => service.end('SIGKILL'))
   await service.listening()
@@ -87,11 +89,11 @@ t.test('Firestore is away, silent, and refuses, with ten messages a second', asy
     proxy.leadTo(await freePort())
     await messages(20)
     const before = await held()
-    await messages(70)
+    await messages(50)
     // And from refused connections to ones that nobody answers.
     proxy.leadTo(firestore.port)
     proxy.hold()
-    await messages(70)
+    await messages(50)
     const after = await held()
     t.match(await health(), { status: 200, firestore: 'degraded' })
     t.ok(((await health()).oldestUnsavedMs ?? 0) > 0)
@@ -135,4 +137,19 @@ t.test('Firestore is away, silent, and refuses, with ten messages a second', asy
     t.strictSame(await phonesKept(t, target, parseKeyRing(key, []), id), [PHONES[at], PHONES[at]])
   }
   t.same(await service.end('SIGTERM'), { code: 0, signal: null }, service.tail())
+
+  await t.test(
+    'silent at the boot: after some seconds it goes on from the disk, with the times of production',
+    async (t) => {
+      proxy.hold()
+      const next = new SupervisorProcess({ sessionsPath, env })
+      t.teardown(() => next.end('SIGKILL'))
+      await next.listening()
+      t.match((await next.logged('restore.list_late'))['msg'], /goes on from the disk/)
+      const rows = await next.connected(PHONES.length)
+      t.ok(rows.every(({ notice }) => notice === null))
+      proxy.release()
+      t.same(await next.end('SIGTERM'), { code: 0, signal: null }, next.tail())
+    },
+  )
 })

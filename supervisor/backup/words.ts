@@ -1,4 +1,4 @@
-import type { KeyRing } from '../seal.ts'
+import type { KeyRing } from './seal.ts'
 
 /** 90 s, 25 min, 7 h, 3 days: as exact as a person wants it. */
 export function ageInWords(ageMs: number): string {
