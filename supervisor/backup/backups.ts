@@ -112,7 +112,7 @@ export class Backups implements SessionWatch, BackupsView {
 
   /**
    * The account is about to be forgotten: what is kept of it goes, later if need be. Resolves when that is on the disk;
-   * rejects with the system's error.
+   * rejects with AppError storage_unavailable.
    */
   async noteRemoval(accountId: string): Promise<void> {
     const { removals, clock } = this.#options

@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { ACCOUNT_ID_PATTERN } from '../../shared/account-id.ts'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
-import { errnoOf, messageOf } from '../../shared/errors.ts'
+import { AppError, errnoOf, messageOf } from '../../shared/errors.ts'
 
 const REMOVALS_FILE = 'backup-removals.json'
 
@@ -59,14 +59,19 @@ export class Removals {
     return this.#accounts.get(accountId)
   }
 
-  /** Resolves when it is on the disk; rejects with the system's error. */
-  add(accountId: string, atMs: number): Promise<void> {
+  /** Resolves when it is on the disk. @throws AppError storage_unavailable */
+  async add(accountId: string, atMs: number): Promise<void> {
     this.#accounts.set(accountId, Math.trunc(atMs))
-    return this.#save()
+    await this.#save().catch((error: unknown) => {
+      const why = `${this.#path} could not be written (${errnoOf(error) ?? messageOf(error)}), and without it`
+      const remedy = 'The removal goes on at the next start, or when it is asked for again.'
+      const message = `${why} the account would come back with the next restore. ${remedy}`
+      throw new AppError('storage_unavailable', message, { cause: error })
+    })
   }
 
   /**
-   * As add. One that could not be taken off the file is carried out again at the next start: there is nothing left to do,
+   * Rejects with the system's error. One that could not be taken off the file is carried out again at the next start: there is nothing left to do,
    * or the account was added again and is saved anew.
    */
   done(accountId: string): Promise<void> {

@@ -27,7 +27,7 @@ export interface RestoresOptions extends RestoreOptions {
   log: Log
   /** Accounts that were removed here, and whose documents are still to go. */
   isRemoved: (accountId: string) => boolean
-  /** What is kept of the account goes, now or later. Rejects with the system's error. */
+  /** What is kept of the account goes, now or later. Rejects with an AppError. */
   finishRemoval: (accountId: string) => Promise<void>
   /** Between two rounds while something is left to do. */
   retryMs: number

@@ -21,6 +21,11 @@ t.test('removals outlive a restart, until they are done', async (t) => {
   t.notOk(existsSync(join(dir, 'backup-removals.json')))
 })
 
+t.test('one that can not be noted is said, with what follows', async (t) => {
+  const removals = new Removals(join(t.testdir({ file: 'x' }), 'file'))
+  await t.rejects(removals.add('a', 1), { code: 'storage_unavailable', message: /could not be written \(ENOTDIR\)/ })
+})
+
 t.test('a file of something else is said, and is no reason not to start', async (t) => {
   for (const text of ['{', '{"version":2}', '{"version":2,"accounts":[{"accountId":"../x","atMs":1}]}']) {
     const removals = new Removals(t.testdir({ 'backup-removals.json': text }))
