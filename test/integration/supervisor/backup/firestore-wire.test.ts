@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../../shared/clock.ts'
 import { createLog } from '../../../../shared/log.ts'
 import { createFirestoreTarget } from '../../../../supervisor/backup/firestore/connect.ts'
 import type { FirestoreTarget } from '../../../../supervisor/backup/firestore/target.ts'
 import { openArchive, parseKeyRing, sealArchive } from '../../../../supervisor/backup/seal.ts'
-import { lookInto, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
+import { freePort, lookInto, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
 import { accountNamed, hostNamed } from '../../../fixtures/firestore.ts'
 
 const KEY = randomBytes(32).toString('base64')
@@ -104,6 +108,24 @@ function withBytesAsText(value: unknown): unknown {
   if (typeof json !== 'object' || json?.type !== 'Buffer' || !Array.isArray(json.data)) return value
   return Buffer.from(json.data as number[]).toString('latin1')
 }
+
+t.test('who keeps no backups loads nothing of the client', async (t) => {
+  const program = fileURLToPath(new URL('./fixtures/loaded-program.js', import.meta.url))
+  const firestore = {
+    FIRESTORE_PROJECT_ID: 'demo-a',
+    FIRESTORE_EMULATOR_HOST: `127.0.0.1:${await freePort()}`,
+    BACKUP_ENCRYPTION_KEY: KEY,
+  }
+  const loaded = await Promise.all(
+    [{}, firestore].map(async (more, at) => {
+      const env = { PORT: '0', ADMIN_TOKEN: 'a-token-for-tests-0123456789', SESSIONS_PATH: t.testdirName + at, ...more }
+      t.teardown(() => rmSync(env.SESSIONS_PATH, { recursive: true, force: true }))
+      return Number((await promisify(execFile)(process.execPath, [program], { env })).stdout)
+    }),
+  )
+  t.equal(loaded[0], 0)
+  t.ok((loaded[1] ?? 0) > 0, 'and it would be seen')
+})
 
 t.test('credentials that can not be used are refused with the remedy, and not quoted', async (t) => {
   const dir = t.testdir({
