@@ -57,6 +57,8 @@ export interface Tuning {
   retirementMinUptimeMs: number
   /** The program that each account runs in. */
   workerEntry: string
+  /** So many sockets a worker opens before it goes on in a fresh process: worker/core/connection-state.ts. */
+  renewAfterSockets: number
   /** V8 options of each worker. */
   workerExecArgv: readonly string[]
   backup: BackupTuning
@@ -75,6 +77,8 @@ const PRODUCTION: Tuning = {
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
   workerEntry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
+  // The CPU of a reconnect has grown by a quarter by then.
+  renewAfterSockets: 200,
   // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
   workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
   backup: {},
@@ -317,6 +321,7 @@ export class App {
           refusalPeriodMs: tuning.refusalPeriodMs,
           healthCheckIntervalMs: config.healthCheckIntervalMs,
           staleConnectionThresholdMs: config.staleConnectionThresholdMs,
+          renewAfterSockets: tuning.renewAfterSockets,
         },
         retirement: {
           memoryLimitBytes: config.workerMemoryMb * 1024 * 1024,
