@@ -22,6 +22,7 @@ import { documentOf, keyOf, type DocumentKey } from './account-document.ts'
 import { Claims, type HeldClaim } from './claims.ts'
 import type { Removals } from './removals.ts'
 import { BackupError, type ArchiveInfo, type BackupTarget, type HostDocument, type SealedArchive } from './target.ts'
+import { isSameNews } from './words.ts'
 
 /** Compresses and seals one session, off the main thread. Rejects with what is wrong, in words without secrets. */
 export type SealArchive = (plain: {
@@ -298,7 +299,7 @@ export class Backups implements SessionWatch, BackupsView {
     const message = messageOf(error)
     if (isOwnedElsewhere(error)) {
       this.#claims.drop(accountId)
-      if (this.#plan.accounts.get(accountId)?.refusal !== message) {
+      if (!isSameNews(this.#plan.accounts.get(accountId)?.refusal, message)) {
         log.error({ event: 'backup.owned_elsewhere', accountId, cause: message }, 'Another host has this account')
       }
       if (this.#options.removals.has(accountId)) void this.#removalDone(accountId)

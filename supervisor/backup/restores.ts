@@ -8,6 +8,7 @@ import { hasSession } from '../accounts/discover.ts'
 import type { AccountRecord } from '../accounts/store.ts'
 import { restoreSession, type RestoreOptions } from './restore.ts'
 import { BackupError, type AccountDocument } from './target.ts'
+import { isSameNews } from './words.ts'
 
 /** What a restore has to do with the fleet. */
 export interface RestoreFleet {
@@ -50,6 +51,8 @@ export class Restores {
   readonly #options: RestoresOptions
   /** Those that wait longest first; of each the round in which it is tried next. */
   readonly #pending = new Map<string, number>()
+  /** Of each that waits, why: said once, not once a minute for as long as another host is alive. */
+  readonly #said = new Map<string, string>()
   #rounds = 0
   readonly #known: Set<string>
   #hasList = false
@@ -149,12 +152,16 @@ export class Restores {
       const { outcome } = await restoreSession(accountId, this.#options)
       log.info({ event: 'restore.ended', accountId, outcome }, 'Restore')
       this.#pending.delete(accountId)
+      this.#said.delete(accountId)
       fleet.restored(accountId)
       return false
     } catch (error) {
       const code = error instanceof BackupError ? error.code : 'failed'
       const message = messageOf(error)
-      log.warn({ event: 'restore.failed', accountId, code, cause: message }, 'Restore')
+      if (!isSameNews(this.#said.get(accountId), message)) {
+        log.warn({ event: 'restore.failed', accountId, code, cause: message }, 'Restore')
+      }
+      this.#said.set(accountId, message)
       const forGood = code === 'damaged' || code === 'wrong_key'
       // To the end: a round that ends early with this one begins with another the next time.
       this.#pending.delete(accountId)

@@ -20,6 +20,12 @@ export function keyInWords(keyId: string, { current, older }: KeyRing): string {
   return older.some(({ id }) => id === keyId) ? 'an old key' : 'NOT CONFIGURED: give its key in BACKUP_OLD_KEYS'
 }
 
+/** Whether two messages differ in nothing but how long ago something was: then the second one is no news. */
+export function isSameNews(before: string | null | undefined, message: string): boolean {
+  const timeless = (text: string): string => text.replace(/\d+ (s|ms) ago/g, '')
+  return before !== null && before !== undefined && timeless(before) === timeless(message)
+}
+
 /** What others wrote, without what would move a terminal's cursor. */
 export function plainText(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ')

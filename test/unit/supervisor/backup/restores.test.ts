@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { createLog } from '../../../../shared/log.ts'
 import { Restores } from '../../../../supervisor/backup/restores.ts'
 import { BackupError, type BackupErrorCode } from '../../../../supervisor/backup/target.ts'
 import { accountNamed, archiveOf, hostNamed } from '../../../fixtures/firestore.ts'
+import { captureLog } from '../../../fixtures/log-lines.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { MemoryTarget } from '../../../fixtures/memory-target.ts'
 import { until } from '../../../fixtures/until.ts'
@@ -27,6 +27,7 @@ function world(t: Test, accounts: string[], tree: Parameters<Test['testdir']>[0]
   const restored: string[] = []
   const finished: string[] = []
   const removed = new Set<string>()
+  const { log, lines } = captureLog()
   const restores = new Restores(
     {
       target,
@@ -36,9 +37,12 @@ function world(t: Test, accounts: string[], tree: Parameters<Test['testdir']>[0]
         if (fault !== undefined) throw new BackupError(fault, `${accountId} says ${fault}`)
         return sealed
       },
-      claim: async (accountId) => void (await target.claim(accountId, hostNamed('here'), RETRY_MS)),
+      claim: async (accountId) => {
+        const host = { ...hostNamed('here'), lastSeenMs: clock.nowMs() }
+        await target.claim(accountId, host, 3_600_000)
+      },
       sessionsPath,
-      log: createLog('silent'),
+      log,
       clock,
       isRemoved: (accountId) => removed.has(accountId),
       finishRemoval: async (accountId) => void finished.push(accountId),
@@ -73,6 +77,7 @@ function world(t: Test, accounts: string[], tree: Parameters<Test['testdir']>[0]
     finished,
     removed,
     restores,
+    lines,
     begin,
     over,
     nextRound,
@@ -132,4 +137,21 @@ t.test('what a restore that was killed left behind goes with the next one', asyn
   t.strictSame(restored, ['a0'])
   const names = readdirSync(join(sessionsPath, 'a0')).filter((name) => name.startsWith('session'))
   t.strictSame(names, [`session.restore-${archiveOf(1).savedAtMs}`])
+})
+
+t.test('an account of a host that is alive is said once, and asked for as long as it takes', async (t) => {
+  const { target, awaiting, restored, lines, begin, over, nextRound } = world(t, ['a0'])
+  const other = { ...hostNamed('other'), lastSeenMs: 1_700_000_000_000 }
+  target.store.hosts.set(other.hostId, other)
+  target.store.heads.set('a0', { hostId: other.hostId, epoch: 3 })
+  await begin()
+  await over()
+  for (let minute = 0; minute < 10; minute++) await nextRound()
+  t.equal(awaiting.get('a0'), 'restore_waiting')
+  const said = lines().filter(({ event }) => event === 'restore.failed')
+  t.equal(said.length, 1)
+  t.match(said, [{ accountId: 'a0', code: 'owned_elsewhere', cause: /host "other", seen 0 s ago/ }])
+  target.store.hosts.set(other.hostId, { ...other, released: true })
+  await nextRound()
+  t.strictSame(restored, ['a0'])
 })
