@@ -20,6 +20,7 @@ import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
 import { watchBoot } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
 import { Fleet } from './fleet/fleet.ts'
+import { WorkerProgram } from './fleet/worker-program.ts'
 import { Auth } from './http/auth.ts'
 import { listen } from './http/listen.ts'
 import { buildServer } from './http/server.ts'
@@ -54,8 +55,6 @@ export interface Tuning {
   refusalPeriodMs: number
   /** No worker retires younger than this. */
   retirementMinUptimeMs: number
-  /** V8 options of each worker. */
-  workerExecArgv: readonly string[]
   backup: BackupTuning
 }
 
@@ -71,8 +70,6 @@ const PRODUCTION: Tuning = {
   refusalPeriodMs: 10 * 60_000,
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
-  // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
-  workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
   backup: {},
 }
 
@@ -150,7 +147,11 @@ export class App {
     const version = await packageVersion()
     this.#backups = await this.#createBackups(version)
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
-    const fleet = this.#createFleet(store)
+    const { sessionsPath, workerBundle: bundle } = config
+    const env = workerEnvironment(this.#options.environment)
+    const program = new WorkerProgram({ bundle, env, sessionsPath, clock, log })
+    await program.prepare()
+    const fleet = this.#createFleet(store, program)
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
@@ -197,7 +198,7 @@ export class App {
       records.filter(({ accountId }) => !missing.has(accountId)),
     )
     restores?.begin([...missing])
-    const { sessionsPath, setAsideDays: keepDays } = config
+    const { setAsideDays: keepDays } = config
     this.#endPrunes = schedulePrunes({ sessionsPath, keepDays, clock, log })
     this.#status = 'running'
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
@@ -284,8 +285,8 @@ export class App {
     if (outcome === 'nothing') throw new Error('none was ever made of this account.')
   }
 
-  #createFleet(store: AccountStore): Fleet {
-    const { config, environment, clock, log, random } = this.#options
+  #createFleet(store: AccountStore, program: WorkerProgram): Fleet {
+    const { config, clock, log, random } = this.#options
     const tuning = this.#tuning
     return new Fleet({
       registry: this.registry,
@@ -293,11 +294,7 @@ export class App {
       clock,
       log,
       random,
-      worker: {
-        entry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
-        execArgv: tuning.workerExecArgv,
-        env: workerEnvironment(environment),
-      },
+      program,
       startMessage: {
         sessionsPath: config.sessionsPath,
         logLevel: config.logLevel,
