@@ -4,9 +4,12 @@ import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import { parseToWorker, type FromWorker, type StartMessage, type ToWorker } from '../shared/ipc.ts'
 import { createLog, LOG_LEVELS } from '../shared/log.ts'
+import { phaseOf } from '../shared/phase.ts'
 import { maskNumbers } from '../shared/phone.ts'
 import { silenceConsole } from './console.ts'
 import { HealthWatch } from './health-watch.ts'
+import { IdleCollection } from './idle-collection.ts'
+import { sourceStack } from './source-stack.ts'
 
 /**
  * A worker's entry: a start message in, an exit code out. It ends by the supervisor's `stop`, by the loss of the
@@ -58,7 +61,7 @@ function send(message: FromWorker): Promise<void> {
 
 // No await at the top: the bundle is a CommonJS module, which has none.
 void run().catch((error: unknown) => {
-  process.stderr.write(`The worker could not start: ${error instanceof Error ? (error.stack ?? '') : String(error)}\n`)
+  process.stderr.write(`The worker could not start: ${error instanceof Error ? sourceStack(error) : String(error)}\n`)
   process.exit(EXIT.crashed.code)
 })
 
@@ -109,7 +112,7 @@ async function run(): Promise<void> {
   process.on('unhandledRejection', (reason) => account.handleUnhandled(reason))
   process.on('uncaughtException', (error) => {
     log.fatal(
-      { event: 'worker.crashed', cause: maskNumbers(messageOf(error)), stack: maskNumbers(error.stack ?? '') },
+      { event: 'worker.crashed', cause: maskNumbers(messageOf(error)), stack: maskNumbers(sourceStack(error)) },
       'Bug',
     )
     process.exit(EXIT.crashed.code)
@@ -117,7 +120,8 @@ async function run(): Promise<void> {
 
   let lastBeatMs = systemClock.monotonicMs()
   const health = new HealthWatch(start.retirement, systemClock, log)
-  setInterval(() => {
+  const collection = new IdleCollection(systemClock, log)
+  const beat = (): void => {
     const nowMs = systemClock.monotonicMs()
     const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
     lastBeatMs = nowMs
@@ -125,7 +129,15 @@ async function run(): Promise<void> {
     const { activity } = account
     void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), activity })
     if (retire) account.retire()
-  }, start.heartbeatIntervalMs)
+    void collection.look(account.idleForMs)
+  }
+  // Not in step with the other workers, whenever they were started.
+  const phaseMs = phaseOf(start.accountId, start.heartbeatIntervalMs)
+  lastBeatMs += phaseMs - start.heartbeatIntervalMs
+  setTimeout(() => {
+    beat()
+    setInterval(beat, start.heartbeatIntervalMs)
+  }, phaseMs)
 
   await send({ type: 'ready', version: BUNDLED_VERSION })
   void account.begin()

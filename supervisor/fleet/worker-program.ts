@@ -27,14 +27,14 @@ const PLAIN_ENTRY = fileURLToPath(new URL('../../worker/main.js', import.meta.ur
 /** Beside the sessions, where the installation can't be written: no name of an account begins with a dot. */
 const OWN_CACHE_DIR = '.code-cache'
 
-/** A cache that is not taken soon after it was made will not be taken the next time either. */
+/** One that is not taken soon after it was made anew will not be taken the next time either. */
 const REMAKE_AFTER_MS = 60 * 60_000
 
 export class WorkerProgram {
   readonly #options: WorkerProgramOptions
   readonly #loader: string
   #command: WorkerCommand
-  #madeAtMs = Number.NEGATIVE_INFINITY
+  #remadeMs = Number.NEGATIVE_INFINITY
   #making: Promise<void> | undefined
 
   constructor(options: WorkerProgramOptions) {
@@ -67,18 +67,18 @@ export class WorkerProgram {
   /** A worker could not use the cache: another Node has been installed under the running service, say. */
   cacheUnused(cause: string): void {
     const nowMs = this.#options.clock.monotonicMs()
-    if (this.#making !== undefined || nowMs - this.#madeAtMs < REMAKE_AFTER_MS) return
+    if (this.#making !== undefined || nowMs - this.#remadeMs < REMAKE_AFTER_MS) return
+    this.#remadeMs = nowMs
     this.#options.log.warn({ event: 'code_cache.unused', cause }, 'A worker could not use the code cache')
     this.#making = this.#makeCache().finally(() => (this.#making = undefined))
   }
 
   async #makeCache(): Promise<void> {
-    const { log, clock } = this.#options
+    const { log } = this.#options
     const entry = this.#loader
     const causes: string[] = []
     for (const path of await this.#places(causes)) {
       const { result, cause, sizeBytes } = await makeCodeCache(entry, path)
-      this.#madeAtMs = clock.monotonicMs()
       if (result !== 'failed') {
         this.#command = { ...this.#command, args: [path] }
         log.info({ event: 'worker.bundled', entry, codeCache: path, result, sizeBytes }, 'Workers run the bundle')

@@ -48,6 +48,8 @@ const NO_SOURCE_MAP =
 const HEAD = '(function (exports, require, module, __filename, __dirname) {'
 const FOOT = '\n})'
 
+const WORKER_ENTRY = fileURLToPath(new URL('../main.js', import.meta.url))
+
 export interface Built {
   dir: string
   workerBytes: number
@@ -57,11 +59,12 @@ export interface Built {
 
 /**
  * @param dir where the files go; inside the package, for what is left out is resolved from there
+ * @param entry what is bundled: the worker
  * @throws Error what esbuild could not do; nothing is replaced then
  */
-export async function buildBundle(dir: string): Promise<Built> {
+export async function buildBundle(dir: string, entry = WORKER_ENTRY): Promise<Built> {
   const worker = await build({
-    entryPoints: [fileURLToPath(new URL('../main.js', import.meta.url))],
+    entryPoints: [entry],
     outfile: join(dir, BUNDLE_FILES.worker),
     plugins: [standIns],
     external: LEFT_OUT,

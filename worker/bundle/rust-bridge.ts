@@ -44,7 +44,8 @@ const SUM_BYTES = 128
 /** WhatsApp's summation hash of app state: each mutation expands to 64 numbers of 16 bits, which are added or taken off. */
 export class LTHashAntiTampering {
   subtractThenAdd(base: Uint8Array, subtract: readonly Uint8Array[], add: readonly Uint8Array[]): Uint8Array {
-    if (base.length !== SUM_BYTES) throw new RangeError(`The sum has ${base.length} bytes: it has to have ${SUM_BYTES}.`)
+    if (base.length !== SUM_BYTES)
+      throw new RangeError(`The sum has ${base.length} bytes: it has to have ${SUM_BYTES}.`)
     const sum = Buffer.from(base)
     for (const mutation of subtract) addExpanded(sum, mutation, -1)
     for (const mutation of add) addExpanded(sum, mutation, 1)
@@ -58,4 +59,3 @@ function addExpanded(sum: Buffer, mutation: Uint8Array, sign: 1 | -1): void {
     sum.writeUInt16LE((sum.readUInt16LE(at) + sign * expanded.readUInt16LE(at)) & 0xffff, at)
   }
 }
-
