@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type OutputFile, type Plugin } from 'esbuild'
+import { build as bundle, type OutputFile, type Plugin } from 'esbuild'
 import { BUNDLE_FILES } from '../../shared/worker-process.ts'
 import { makeTypesLazy } from './lazy-proto.ts'
 
@@ -24,17 +24,17 @@ const STAND_INS: Readonly<Record<string, string>> = {
 
 const standIns: Plugin = {
   name: 'stand-ins',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(whatsapp-rust-bridge|lru-cache)$/ }, ({ path, importer }) => {
+  setup(build) {
+    build.onResolve({ filter: /^(whatsapp-rust-bridge|lru-cache)$/ }, ({ path, importer }) => {
       const file = fileURLToPath(new URL(STAND_INS[path] ?? '', import.meta.url))
       // The stand-in's own import is of what it stands in for.
       return importer === file ? undefined : { path: file }
     })
     // Baileys has a pino of its own, for a logger that it is never left to use.
-    onResolve({ filter: /^pino$/ }, ({ path, importer }) => {
+    build.onResolve({ filter: /^pino$/ }, ({ path, importer }) => {
       return importer.includes('@whiskeysockets') ? { path: fileURLToPath(import.meta.resolve(path)) } : undefined
     })
-    onLoad({ filter: /WAProto[\\/]index\.js$/ }, async ({ path }) => {
+    build.onLoad({ filter: /WAProto[\\/]index\.js$/ }, async ({ path }) => {
       return { contents: `${makeTypesLazy(await readFile(path, 'utf8')).code}\n${NO_SOURCE_MAP}`, loader: 'js' }
     })
   },
@@ -63,7 +63,7 @@ export interface Built {
  * @throws Error what esbuild could not do; nothing is replaced then
  */
 export async function buildBundle(dir: string, entry = WORKER_ENTRY): Promise<Built> {
-  const worker = await build({
+  const worker = await bundle({
     entryPoints: [entry],
     outfile: join(dir, BUNDLE_FILES.worker),
     plugins: [standIns],
@@ -85,8 +85,8 @@ export async function buildBundle(dir: string, entry = WORKER_ENTRY): Promise<Bu
     logLevel: 'silent',
     write: false,
   })
-  const bundle = fileNamed(worker.outputFiles, BUNDLE_FILES.worker)
-  const loader = await build({
+  const { contents } = fileNamed(worker.outputFiles, BUNDLE_FILES.worker)
+  const loader = await bundle({
     entryPoints: [fileURLToPath(new URL('loader.js', import.meta.url))],
     outfile: join(dir, BUNDLE_FILES.loader),
     bundle: true,
@@ -100,7 +100,7 @@ export async function buildBundle(dir: string, entry = WORKER_ENTRY): Promise<Bu
   const warnings = [...worker.warnings, ...loader.warnings].map(({ text, location }) =>
     location === null ? text : `${location.file}:${location.line}: ${text}`,
   )
-  return { dir, workerBytes: bundle.contents.length, warnings }
+  return { dir, workerBytes: contents.length, warnings }
 }
 
 function fileNamed(files: readonly OutputFile[], name: string): OutputFile {

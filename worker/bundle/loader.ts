@@ -27,7 +27,7 @@ const script = new Script(bytes.toString('latin1'), {
 })
 const isUsed = found?.data !== undefined && script.cachedDataRejected === false
 
-const module: { exports: Partial<typeof import('../main.ts')> } = { exports: {} }
+const module: { exports: { loaded?: Promise<unknown> } } = { exports: {} }
 const run = script.runInThisContext() as (
   exports: object,
   require: NodeJS.Require,

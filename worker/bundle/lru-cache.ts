@@ -11,6 +11,6 @@ const MOST_ENTRIES = 4096
 export class LRUCache<K extends NonNullable<unknown>, V extends NonNullable<unknown>> extends StockCache<K, V> {
   constructor(options: StockCache.Options<K, V, unknown>) {
     const max = Math.min(options.max ?? MOST_ENTRIES, MOST_ENTRIES)
-    super({ ...options, ttlAutopurge: false, max } as StockCache.Options<K, V, unknown>)
+    super({ ...options, ttlAutopurge: false, max })
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { runInNewContext } from 'node:vm'
 import { proto as stockProto } from '@whiskeysockets/baileys'
 import t from 'tap'
 import { makeTypesLazy } from '../../../../worker/bundle/lazy-proto.ts'
@@ -108,7 +109,7 @@ await t.test('a type is made with the first look at it, once', async (t) => {
       '\n',
     ),
   )
-  const proto = new Function('made', `${code}\nreturn proto`)(made) as { A: unknown }
+  const proto = runInNewContext(`${code}\nproto`, { made }) as { A: unknown }
   t.strictSame(made, [])
   t.equal(proto.A, proto.A)
   t.strictSame(made, ['A'])
