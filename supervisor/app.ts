@@ -20,7 +20,8 @@ import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
 import { watchBoot } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
-import { Fleet } from './fleet/fleet.ts'
+import { Fleet, type FleetOptions } from './fleet/fleet.ts'
+import { WorkerProgram } from './fleet/worker-program.ts'
 import { Auth } from './http/auth.ts'
 import { listen } from './http/listen.ts'
 import { buildServer } from './http/server.ts'
@@ -55,18 +56,17 @@ export interface Tuning {
   refusalPeriodMs: number
   /** No worker retires younger than this. */
   retirementMinUptimeMs: number
-  /** The program that each account runs in. */
-  workerEntry: string
   /** So many sockets a worker opens before it goes on in a fresh process: worker/core/connection-state.ts. */
   renewAfterSockets: number
-  /** V8 options of each worker. */
-  workerExecArgv: readonly string[]
+  /** What each account runs in; null: the worker, bundled or not as WORKER_BUNDLE says. */
+  program: Pick<WorkerProgram, 'command' | 'cacheUnused'> | null
   backup: BackupTuning
 }
 
 const PRODUCTION: Tuning = {
-  heartbeatIntervalMs: 5000,
-  // Five heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
+  // Each wakes two processes that have nothing else to do: at 200 accounts they are half of what an idle service costs.
+  heartbeatIntervalMs: 10_000,
+  // Two heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
   heartbeatDeadlineMs: 30_000,
   startDeadlineMs: 60_000,
   // A start is half a second of one core; more at once only makes each of them late.
@@ -76,11 +76,9 @@ const PRODUCTION: Tuning = {
   refusalPeriodMs: 10 * 60_000,
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
-  workerEntry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
   // The CPU of a reconnect has grown by a quarter by then.
   renewAfterSockets: 200,
-  // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
-  workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
+  program: null,
   backup: {},
 }
 
@@ -159,7 +157,8 @@ export class App {
     const removals = await loadRemovals(config.sessionsPath, log)
     this.#backups = await this.#createBackups(version, removals)
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
-    const fleet = this.#createFleet(store, removals)
+    const program = this.#tuning.program ?? (await this.#prepareProgram())
+    const fleet = this.#createFleet(store, program, removals)
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
@@ -295,8 +294,16 @@ export class App {
     if (outcome === 'nothing') throw new Error('none was ever made of this account.')
   }
 
-  #createFleet(store: AccountStore, removals: Removals): Fleet {
-    const { config, environment, clock, log, random } = this.#options
+  async #prepareProgram(): Promise<WorkerProgram> {
+    const { config, environment, clock, log } = this.#options
+    const { sessionsPath, workerBundle: bundle } = config
+    const program = new WorkerProgram({ bundle, env: workerEnvironment(environment), sessionsPath, clock, log })
+    await program.prepare()
+    return program
+  }
+
+  #createFleet(store: AccountStore, program: FleetOptions['program'], removals: Removals): Fleet {
+    const { config, clock, log, random } = this.#options
     const tuning = this.#tuning
     return new Fleet({
       registry: this.registry,
@@ -304,11 +311,7 @@ export class App {
       clock,
       log,
       random,
-      worker: {
-        entry: tuning.workerEntry,
-        execArgv: tuning.workerExecArgv,
-        env: workerEnvironment(environment),
-      },
+      program,
       startMessage: {
         sessionsPath: config.sessionsPath,
         logLevel: config.logLevel,

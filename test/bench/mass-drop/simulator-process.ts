@@ -38,6 +38,11 @@ export class SimulatorProcess {
     return this.#ready.url
   }
 
+  /** Of the control API. */
+  get control(): string {
+    return this.#ready.controlUrl
+  }
+
   get noiseRootKey(): string {
     return this.#ready.noiseRootKey
   }
