@@ -20,7 +20,7 @@ import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
 import { watchBoot } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
-import { Fleet, type FleetOptions } from './fleet/fleet.ts'
+import { Fleet } from './fleet/fleet.ts'
 import { WorkerProgram } from './fleet/worker-program.ts'
 import { Auth } from './http/auth.ts'
 import { listen } from './http/listen.ts'
@@ -56,10 +56,10 @@ export interface Tuning {
   refusalPeriodMs: number
   /** No worker retires younger than this. */
   retirementMinUptimeMs: number
+  /** Another program in the place of the worker; null: the worker. */
+  workerEntry: string | null
   /** So many sockets a worker opens before it goes on in a fresh process: worker/core/connection-state.ts. */
   renewAfterSockets: number
-  /** What each account runs in; null: the worker, bundled or not as WORKER_BUNDLE says. */
-  program: Pick<WorkerProgram, 'command' | 'cacheUnused'> | null
   backup: BackupTuning
 }
 
@@ -76,9 +76,9 @@ const PRODUCTION: Tuning = {
   refusalPeriodMs: 10 * 60_000,
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
+  workerEntry: null,
   // The CPU of a reconnect has grown by a quarter by then.
   renewAfterSockets: 200,
-  program: null,
   backup: {},
 }
 
@@ -157,8 +157,8 @@ export class App {
     const removals = await loadRemovals(config.sessionsPath, log)
     this.#backups = await this.#createBackups(version, removals)
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
-    const program = this.#tuning.program ?? (await this.#prepareProgram())
-    const fleet = this.#createFleet(store, program, removals)
+    const program = await this.#createProgram()
+    const fleet = this.#createFleet(store, removals, program)
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
@@ -294,15 +294,17 @@ export class App {
     if (outcome === 'nothing') throw new Error('none was ever made of this account.')
   }
 
-  async #prepareProgram(): Promise<WorkerProgram> {
+  async #createProgram(): Promise<WorkerProgram> {
     const { config, environment, clock, log } = this.#options
     const { sessionsPath, workerBundle: bundle } = config
-    const program = new WorkerProgram({ bundle, env: workerEnvironment(environment), sessionsPath, clock, log })
+    const { workerEntry } = this.#tuning
+    const env = workerEnvironment(environment)
+    const program = new WorkerProgram({ bundle, env, sessionsPath, clock, log, entry: workerEntry })
     await program.prepare()
     return program
   }
 
-  #createFleet(store: AccountStore, program: FleetOptions['program'], removals: Removals): Fleet {
+  #createFleet(store: AccountStore, removals: Removals, program: WorkerProgram): Fleet {
     const { config, clock, log, random } = this.#options
     const tuning = this.#tuning
     return new Fleet({

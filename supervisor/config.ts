@@ -195,7 +195,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),
     waVersion: version(get('WA_VERSION'), errors),
     waVersionUrl: versionUrl(get('WA_VERSION_URL'), errors),
-    workerMemoryMb: integer('WORKER_MEMORY_MB', 300, 64, 16_384),
+    workerMemoryMb: integer('WORKER_MEMORY_MB', 200, 64, 16_384),
     workerBundle,
     backup: parseBackup({ get, integer, cwd, credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }, errors),
   }

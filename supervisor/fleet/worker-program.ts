@@ -17,8 +17,8 @@ export interface WorkerProgramOptions {
   sessionsPath: string
   clock: Clock
   log: Log
-  /** Where the build put the bundle. */
-  bundleDir?: string
+  /** Another program in the place of the worker, run as it is. */
+  entry: string | null
 }
 
 const BUNDLE_DIR = fileURLToPath(new URL('../../bundle', import.meta.url))
@@ -38,10 +38,10 @@ export class WorkerProgram {
   #making: Promise<void> | undefined
 
   constructor(options: WorkerProgramOptions) {
-    const { env, bundleDir = BUNDLE_DIR } = options
+    const { env, entry } = options
     this.#options = options
-    this.#loader = join(bundleDir, BUNDLE_FILES.loader)
-    this.#command = { entry: PLAIN_ENTRY, execArgv: PLAIN_FLAGS, env, args: [] }
+    this.#loader = join(BUNDLE_DIR, BUNDLE_FILES.loader)
+    this.#command = { entry: entry ?? PLAIN_ENTRY, execArgv: PLAIN_FLAGS, env, args: [] }
   }
 
   /** As of now: a worker that starts later may get another one. */
@@ -49,15 +49,20 @@ export class WorkerProgram {
     return this.#command
   }
 
+  /** Of all that a worker of this installation may be running. */
+  get entries(): readonly string[] {
+    return [PLAIN_ENTRY, this.#loader, this.#command.entry]
+  }
+
   /** Decides, says so in the log, and sees to the code cache. Resolves within a minute, whatever happens. */
   async prepare(): Promise<void> {
-    const { bundle, env, log } = this.#options
-    if (bundle && (await isThere(this.#loader))) {
+    const { bundle, env, entry, log } = this.#options
+    if (bundle && entry === null && (await isThere(this.#loader))) {
       this.#command = { entry: this.#loader, execArgv: BUNDLE_FLAGS, env: { ...env, ...BUNDLE_ENVIRONMENT }, args: [] }
       return this.#makeCache()
     }
     log[bundle ? 'warn' : 'info'](
-      { event: 'worker.unbundled', entry: PLAIN_ENTRY },
+      { event: 'worker.unbundled', entry: this.#command.entry },
       bundle
         ? 'There is no bundle of the worker: run `npm run build`. Workers run unbundled, which takes twice the memory'
         : 'Workers run unbundled, as WORKER_BUNDLE says: twice the memory',

@@ -27,7 +27,7 @@ export interface WorkersOptions {
   clock: Clock
   log: Log
   random: () => number
-  program: Pick<WorkerProgram, 'command' | 'cacheUnused'>
+  program: Pick<WorkerProgram, 'command' | 'entries' | 'cacheUnused'>
   /** What each worker is told at its start, but for the account itself. */
   startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'recover' | 'backup' | 'socket'> & {
     socket: Pick<StartMessage['socket'], 'url' | 'noiseRootKey'>
@@ -352,7 +352,7 @@ export class Workers {
         return
       case 'fault': {
         const { program, log } = this.#options
-        if (message.holderPid !== null) killOrphan(message.holderPid, accountId, program.command.entry, log)
+        if (message.holderPid !== null) killOrphan(message.holderPid, accountId, program.entries, log)
         return
       }
       case 'qr':
