@@ -14,8 +14,8 @@ import { SupervisorProcess, TOKEN } from '../fixtures/supervisor-process.ts'
 import { CHANGE_FILE } from './api/change-file.ts'
 import type { ClientsOrder, ClientsReport } from './api/clients.ts'
 import { until } from '../fixtures/until.ts'
-import { cpuS, describeMachine, loadAverage } from './mass-drop/machine.ts'
-import { SimulatorProcess } from './mass-drop/simulator-process.ts'
+import { cpuS, describeMachine, loadAverage } from './machine.ts'
+import { SimulatorProcess } from './simulator-process.ts'
 
 /**
  * What watching costs, and how late it is: event streams and requests for the whole dashboard, from a process of their
