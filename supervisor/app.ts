@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
@@ -15,16 +14,17 @@ import { createBackups, loadRemovals, openPlace, type BackupPlace, type BackupTu
 import { restoreSession, type RestoreOptions } from './backup/restore.ts'
 import type { Removals } from './backup/removals.ts'
 import { Restores } from './backup/restores.ts'
-import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
+import type { Config, Environment } from './config.ts'
+import { MIN_TOKEN_LENGTH } from './config-access.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
-import { watchBoot } from './fleet/boot-watch.ts'
+import { LogBook } from './feed/log-book.ts'
+import { watchBoot, type BootWatch } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { WorkerProgram } from './fleet/worker-program.ts'
-import { Auth } from './http/auth.ts'
+import { createFront, type Front } from './front.ts'
 import { listen } from './http/listen.ts'
-import { buildServer } from './http/server.ts'
 import { QrRenderer } from './qr/qr-renderer.ts'
 import { packageVersion } from './package-version.ts'
 import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
@@ -43,6 +43,8 @@ export interface AppOptions {
   tuning?: Partial<Tuning>
   /** In place of what the configuration names. */
   backupPlace?: BackupPlace
+  /** Where lines of the supervisor's own log are booked as well. */
+  logBook?: LogBook
 }
 
 export interface Tuning {
@@ -110,12 +112,16 @@ export class App {
   #place: BackupPlace | undefined
   #backups: Backups | undefined
   #restores: Restores | undefined
-  #unwatch: (() => void) | undefined
+  #bootWatch: BootWatch | undefined
+  #bootSeconds: number | null = null
+  #front: Front | undefined
+  readonly #logs: LogBook
   #endPrunes: (() => void) | undefined
   #stopped: Promise<string[]> | undefined
 
   constructor(options: AppOptions) {
     this.#options = options
+    this.#logs = options.logBook ?? new LogBook()
     this.#tuning = { ...PRODUCTION, ...options.tuning }
     this.registry = new Registry(options.clock)
   }
@@ -126,7 +132,7 @@ export class App {
    * @throws AppError bad_config (the directory can not be used) or unavailable (somebody else holds it, or the port)
    */
   async start(): Promise<StartedApp> {
-    const { config, clock, log } = this.#options
+    const { config, clock, log, random } = this.#options
     const { storage, unmounted } = await prepareSessionsPath(config)
     if (unmounted) {
       log.warn(
@@ -149,7 +155,6 @@ export class App {
         'ADMIN_TOKEN can be guessed: use `openssl rand -hex 32`',
       )
     }
-    const auth = new Auth(token.value, () => clock.nowMs())
     this.#storage = new StorageMonitor(config.sessionsPath, storage, clock, log)
     this.#storage.start()
     this.#qr = new QrRenderer()
@@ -173,25 +178,25 @@ export class App {
     // On the disk as well: what the backup knew is known without it from here on.
     if (listed.length > 0) await store.save().catch(() => undefined)
 
-    const http = await buildServer({
+    const front = await createFront({
+      config,
+      adminToken: token.value,
+      version,
       registry: this.registry,
       fleet,
-      auth,
       qr: this.#qr,
       storage: this.#storage,
       backups: this.#backups ?? null,
+      logs: this.#logs,
       clock,
       log,
-      sessionsPath: config.sessionsPath,
-      maxAccounts: config.maxAccounts,
-      accountEnv: config.accountEnv,
-      dashboardPath: fileURLToPath(new URL('../../supervisor/dashboard', import.meta.url)),
-      service: {
-        version,
-        startedMonotonicMs: clock.monotonicMs(),
-        status: () => this.#status,
-      },
+      random,
+      status: () => this.#status,
+      boot: () => this.#bootWatch?.progress() ?? null,
+      bootSeconds: () => this.#bootSeconds,
     })
+    this.#front = front
+    const { http, auth } = front
     this.#http = http
     await listen(http, config)
     const address = http.server.address()
@@ -205,6 +210,7 @@ export class App {
       records.filter(({ accountId }) => !missing.has(accountId)),
     )
     restores?.begin([...missing])
+    await front.start()
     const { sessionsPath, setAsideDays: keepDays } = config
     this.#endPrunes = schedulePrunes({ sessionsPath, keepDays, clock, log })
     this.#status = 'running'
@@ -236,10 +242,11 @@ export class App {
     const { config, clock, log } = this.#options
     const savedByMs = clock.monotonicMs() + config.shutdownTimeoutMs * SAVED_BY
     this.#status = 'stopping'
-    this.#unwatch?.()
+    this.#bootWatch?.end()
     this.#endPrunes?.()
     this.#restores?.stop()
     this.#storage?.stop()
+    const told = this.#front?.stop()
     const closed = this.#http?.close().catch((error: unknown) => {
       log.warn({ event: 'http.close_failed', cause: messageOf(error) }, 'HTTP')
     })
@@ -248,7 +255,7 @@ export class App {
     const notFlushed = (await this.#fleet?.stop()) ?? []
     await this.#backups?.finish(savedByMs)
     await this.#place?.stop()
-    await closed
+    await Promise.all([told, closed])
     await this.#qr?.stop()
     await this.#lock?.release()
     return notFlushed
@@ -352,6 +359,7 @@ export class App {
       },
       startSlots: tuning.startSlots,
       sessionWatch: this.#backups ?? null,
+      onLog: (accountId, lines, dropped) => this.#logs.add(accountId, lines, dropped),
       retireSession: async (record) => {
         await retireSession(config.sessionsPath, record, clock.nowMs())
         // On the disk before the account is forgotten: else a restore would bring it back.
@@ -390,11 +398,18 @@ export class App {
       { event: 'boot.started', accounts: wanted.length, lastStartInMs: offsets.at(-1) ?? 0 },
       'Boot sequence started',
     )
-    this.#unwatch = watchBoot(this.registry, wanted, clock, offsets.at(-1) ?? 0, ({ connected, total, elapsedMs }) => {
-      log.info(
-        { event: 'boot.completed', connected, total, elapsedMs },
-        `Boot sequence complete: ${connected}/${total} accounts connected`,
-      )
-    })
+    this.#bootWatch = watchBoot(
+      this.registry,
+      wanted,
+      clock,
+      offsets.at(-1) ?? 0,
+      ({ connected, total, elapsedMs }) => {
+        this.#bootSeconds = elapsedMs / 1000
+        log.info(
+          { event: 'boot.completed', connected, total, elapsedMs },
+          `Boot sequence complete: ${connected}/${total} accounts connected`,
+        )
+      },
+    )
   }
 }

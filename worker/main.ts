@@ -4,6 +4,7 @@ import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import { parseToWorker, type FromWorker, type StartMessage, type ToWorker } from '../shared/ipc.ts'
 import { createLog, LOG_LEVELS } from '../shared/log.ts'
+import { LogCopy, tee } from '../shared/log-copy.ts'
 import { phaseOf } from '../shared/phase.ts'
 import { maskNumbers } from '../shared/phone.ts'
 import { silenceConsole } from './console.ts'
@@ -70,7 +71,8 @@ async function run(): Promise<void> {
   const start = await startReceived
 
   const level = LOG_LEVELS.find((known) => known === start.logLevel) ?? 'info'
-  const log = createLog(level).child({ accountId: start.accountId })
+  const copy = new LogCopy((lines, dropped) => send({ type: 'log', lines, dropped }), systemClock)
+  const log = createLog(level, tee(process.stdout, copy)).child({ accountId: start.accountId })
 
   const account = new Account({
     start,
@@ -125,9 +127,9 @@ async function run(): Promise<void> {
     const nowMs = systemClock.monotonicMs()
     const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
     lastBeatMs = nowMs
-    const { rssBytes, retire } = health.look(account.quietForMs)
-    const { activity } = account
-    void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), activity })
+    const { rssBytes, cpuMs, retire } = health.look(account.quietForMs)
+    const { activity, counts } = account
+    void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), cpuMs, activity, counts })
     if (retire) account.retire()
     void collection.look(account.idleForMs)
   }

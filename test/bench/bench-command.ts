@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 /** `npm run bench -- NAME [options]`: each bench is a program of its own, so that it measures nothing but itself. */
 const BENCHES: Readonly<Record<string, { file: string; does: string }>> = {
+  api: { file: 'api.js', does: 'the dashboard and event streams with twenty clients: latency, delay, CPU, memory' },
   backup: { file: 'backup.js', does: 'one backup of a session: bytes, documents, reads and writes, CPU' },
   'backup-cpu': {
     file: 'backup-cpu.js',
