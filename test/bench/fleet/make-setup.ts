@@ -17,11 +17,18 @@ export async function withSetup<T>(
     name === 'bundled' || name === 'unbundled'
       ? new ServiceSetup(name, simulator, directory)
       : new PlainSetup(name, simulator, directory)
-  try {
-    return await work(setup, simulator)
-  } finally {
+  const end = async (): Promise<void> => {
     await setup.stop().catch(() => undefined)
     await simulator.end()
     await rm(directory, { recursive: true, force: true })
+  }
+  // Whoever gives up leaves no process behind.
+  const abort = (): void => void end().finally(() => process.exit(1))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, abort)
+  try {
+    return await work(setup, simulator)
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, abort)
+    await end()
   }
 }

@@ -30,6 +30,8 @@ async function run(directory: string): Promise<void> {
 }
 
 process.on('SIGTERM', () => process.exit(0))
+// Its parent is gone.
+process.stdin.on('end', () => process.exit(0))
 for (const directory of directories) void run(directory)
 let rest = ''
 process.stdin.on('data', (chunk: Buffer) => {

@@ -145,8 +145,8 @@ await t.test(
     const next = new BackedUpApp({ sessionsPath, simulator, target: new MemoryTarget(target.store), ...slow })
     await next.start(t)
     for (const id of ids) await next.connected(id)
-    await late(next)
     next.target.delayMs = 600_000
+    await late(next)
     t.strictSame(await next.app.stop(), [], 'all flushed')
     const [line] = missed(next)
     t.strictSame([...((line?.['accounts'] ?? []) as string[])].sort(), [...ids].sort())
