@@ -1,7 +1,6 @@
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import fastifyStatic from '@fastify/static'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Clock } from '../../shared/clock.ts'
@@ -13,6 +12,7 @@ import type { QrRenderer } from '../qr/qr-renderer.ts'
 import type { StorageMonitor } from '../storage/probe.ts'
 import { requireAuth, type Auth } from './auth.ts'
 import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
+import { createPage } from './page.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { backupRoutes } from './routes/backups.ts'
 import { fleetRoutes } from './routes/fleet.ts'
@@ -33,7 +33,7 @@ export interface HttpDeps {
   sessionsPath: string
   maxAccounts: number
   accountEnv: string
-  /** Absolute path of the dashboard's files. */
+  /** Absolute path of the dashboard's source. */
   dashboardPath: string
   service: {
     version: string
@@ -74,12 +74,13 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     else void parseJson(request, body.toString(), done)
   })
 
+  const page = createPage(deps.dashboardPath)
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
+        scriptSrc: ["'self'", page.scriptHash],
         styleSrc: ["'self'"],
         imgSrc: ["'self'", 'data:'],
         connectSrc: ["'self'"],
@@ -110,6 +111,6 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     await guarded.register(sessionRoutes(deps))
     await guarded.register(backupRoutes(deps))
   })
-  await app.register(fastifyStatic, { root: deps.dashboardPath, index: 'index.html', cacheControl: false })
+  await app.register(page.routes)
   return app
 }
