@@ -90,7 +90,7 @@ function RemedyButton({ account: { accountId, name }, need: { remedy } }: { acco
     else dialog.value = { name: remedy === 'scan' ? 'qr' : 'recover', accountId }
   }
   return (
-    <button type="button" class={remedy === 'scan' ? '' : 'is-primary'} onClick={run} aria-label={label}>
+    <button type="button" onClick={run} aria-label={label}>
       {words}
     </button>
   )
