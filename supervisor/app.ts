@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
@@ -17,10 +18,15 @@ import { Restores } from './backup/restores.ts'
 import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
-import { watchBoot } from './fleet/boot-watch.ts'
+import { Feed } from './feed/feed.ts'
+import { LogBook } from './feed/log-book.ts'
+import { watchBoot, type BootWatch } from './fleet/boot-watch.ts'
+import { BulkActions } from './fleet/bulk-actions.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
 import { Fleet } from './fleet/fleet.ts'
+import { AccessTokens } from './access/access-tokens.ts'
 import { Auth } from './http/auth.ts'
+import { EventStreams } from './http/event-streams.ts'
 import { listen } from './http/listen.ts'
 import { buildServer } from './http/server.ts'
 import { QrRenderer } from './qr/qr-renderer.ts'
@@ -28,6 +34,7 @@ import { packageVersion } from './package-version.ts'
 import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
 import { StorageMonitor } from './storage/probe.ts'
 import { lockSessions } from './storage/sessions-lock.ts'
+import type { ViewDeps } from './views/fleet-view.ts'
 
 /** Builds the supervisor from its parts. `main.ts` and tests construct it alike; nothing happens before `start()`. */
 export interface AppOptions {
@@ -41,6 +48,8 @@ export interface AppOptions {
   tuning?: Partial<Tuning>
   /** In place of what the configuration names. */
   backupPlace?: BackupPlace
+  /** Where lines of the supervisor's own log are booked as well. */
+  logBook?: LogBook
 }
 
 export interface Tuning {
@@ -104,12 +113,16 @@ export class App {
   #place: BackupPlace | undefined
   #backups: Backups | undefined
   #restores: Restores | undefined
-  #unwatch: (() => void) | undefined
+  #bootWatch: BootWatch | undefined
+  #feed: Feed | undefined
+  #actions: BulkActions | undefined
+  readonly #logs: LogBook
   #endPrunes: (() => void) | undefined
   #stopped: Promise<string[]> | undefined
 
   constructor(options: AppOptions) {
     this.#options = options
+    this.#logs = options.logBook ?? new LogBook()
     this.#tuning = { ...PRODUCTION, ...options.tuning }
     this.registry = new Registry(options.clock)
   }
@@ -120,7 +133,7 @@ export class App {
    * @throws AppError bad_config (the directory can not be used) or unavailable (somebody else holds it, or the port)
    */
   async start(): Promise<StartedApp> {
-    const { config, clock, log } = this.#options
+    const { config, clock, log, random } = this.#options
     const { storage, unmounted } = await prepareSessionsPath(config)
     if (unmounted) {
       log.warn(
@@ -143,7 +156,15 @@ export class App {
         'ADMIN_TOKEN can be guessed: use `openssl rand -hex 32`',
       )
     }
-    const auth = new Auth(token.value, () => clock.nowMs())
+    const tokens = new AccessTokens(config.sessionsPath)
+    const tokensProblem = await tokens.load()
+    if (tokensProblem !== null) log.error({ event: 'access.tokens_damaged' }, tokensProblem)
+    const auth = new Auth({
+      adminToken: token.value,
+      viewerToken: config.viewerToken,
+      tokens,
+      nowMs: () => clock.nowMs(),
+    })
     this.#storage = new StorageMonitor(config.sessionsPath, storage, clock, log)
     this.#storage.start()
     this.#qr = new QrRenderer()
@@ -165,24 +186,43 @@ export class App {
     // On the disk as well: what the backup knew is known without it from here on.
     if (listed.length > 0) await store.save().catch(() => undefined)
 
-    const http = await buildServer({
+    const stagger = { minMs: config.spawnStaggerMinMs, maxMs: config.spawnStaggerMaxMs }
+    this.#actions = new BulkActions({ fleet, clock, log, random, stagger })
+    const views: ViewDeps = {
       registry: this.registry,
       fleet,
-      auth,
-      qr: this.#qr,
+      actions: this.#actions,
       storage: this.#storage,
       backups: this.#backups ?? null,
       clock,
-      log,
       sessionsPath: config.sessionsPath,
       maxAccounts: config.maxAccounts,
-      accountEnv: config.accountEnv,
-      dashboardPath: fileURLToPath(new URL('../../supervisor/dashboard', import.meta.url)),
       service: {
         version,
         startedMonotonicMs: clock.monotonicMs(),
         status: () => this.#status,
+        boot: () => this.#bootWatch?.progress() ?? null,
       },
+    }
+    this.#feed = new Feed({ views, qr: this.#qr, clock, log, boot: randomBytes(6).toString('hex') })
+    this.#feed.start()
+    const http = await buildServer({
+      views,
+      actions: this.#actions,
+      tokens,
+      streams: new EventStreams({ feed: this.#feed, logs: this.#logs, auth, clock }),
+      logs: this.#logs,
+      registry: this.registry,
+      fleet,
+      auth,
+      qr: this.#qr,
+      clock,
+      log,
+      sessionsPath: config.sessionsPath,
+      trustedProxies: config.trustedProxies,
+      maxAccounts: config.maxAccounts,
+      accountEnv: config.accountEnv,
+      dashboardPath: fileURLToPath(new URL('../../supervisor/dashboard', import.meta.url)),
     })
     this.#http = http
     await listen(http, config)
@@ -228,7 +268,9 @@ export class App {
     const { config, clock, log } = this.#options
     const savedByMs = clock.monotonicMs() + config.shutdownTimeoutMs * SAVED_BY
     this.#status = 'stopping'
-    this.#unwatch?.()
+    this.#bootWatch?.end()
+    this.#actions?.stop()
+    this.#feed?.stop()
     this.#endPrunes?.()
     this.#restores?.stop()
     this.#storage?.stop()
@@ -335,6 +377,7 @@ export class App {
       },
       startSlots: tuning.startSlots,
       sessionWatch: this.#backups ?? null,
+      onLog: (accountId, lines, dropped) => this.#logs.add(accountId, lines, dropped),
       retireSession: async (record) => {
         await retireSession(config.sessionsPath, record, clock.nowMs())
         // On the disk before the account is forgotten: else a restore would bring it back.
@@ -372,11 +415,17 @@ export class App {
       { event: 'boot.started', accounts: wanted.length, lastStartInMs: offsets.at(-1) ?? 0 },
       'Boot sequence started',
     )
-    this.#unwatch = watchBoot(this.registry, wanted, clock, offsets.at(-1) ?? 0, ({ connected, total, elapsedMs }) => {
-      log.info(
-        { event: 'boot.completed', connected, total, elapsedMs },
-        `Boot sequence complete: ${connected}/${total} accounts connected`,
-      )
-    })
+    this.#bootWatch = watchBoot(
+      this.registry,
+      wanted,
+      clock,
+      offsets.at(-1) ?? 0,
+      ({ connected, total, elapsedMs }) => {
+        log.info(
+          { event: 'boot.completed', connected, total, elapsedMs },
+          `Boot sequence complete: ${connected}/${total} accounts connected`,
+        )
+      },
+    )
   }
 }

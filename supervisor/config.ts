@@ -13,6 +13,10 @@ export interface Config {
   readonly host: string
   /** Undefined: one is made on the first start. */
   readonly adminToken: string | undefined
+  /** Undefined: only ADMIN_TOKEN and access tokens let anybody look. */
+  readonly viewerToken: string | undefined
+  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[]
   /** Absolute. */
   readonly sessionsPath: string
   /** Where `sessionsPath` came from; `default` is no place for sessions that matter. */
@@ -52,6 +56,8 @@ const SETTINGS = [
   'PORT',
   'HOST',
   'ADMIN_TOKEN',
+  'VIEWER_TOKEN',
+  'TRUSTED_PROXIES',
   'SESSIONS_PATH',
   'HETZNER_SESSIONS_PATH',
   'MAX_ACCOUNTS',
@@ -168,6 +174,8 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     port: integer('PORT', 8080, 0, 65_535),
     host,
     adminToken,
+    viewerToken: viewerToken(get('VIEWER_TOKEN'), adminToken, errors),
+    trustedProxies: trustedProxies(get('TRUSTED_PROXIES'), errors),
     sessionsPath: resolve(cwd, explicit ?? (volumePath === undefined ? '.baileys_auth' : `${volumePath}/baileys_auth`)),
     sessionsPathFrom:
       explicit !== undefined ? 'SESSIONS_PATH' : volumePath !== undefined ? 'HETZNER_SESSIONS_PATH' : 'default',
@@ -192,6 +200,42 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     backup: parseBackup({ get, integer, cwd, credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }, errors),
   }
   return errors.length > 0 ? { errors } : { config: Object.freeze(config) }
+}
+
+function viewerToken(text: string | undefined, adminToken: string | undefined, errors: string[]): string | undefined {
+  if (text === undefined) return undefined
+  if (!/^[\x21-\x7e]+$/.test(text)) {
+    errors.push(
+      'VIEWER_TOKEN has characters that an Authorization header can not carry: use printable ASCII without spaces.',
+    )
+  } else if (text.length < MIN_TOKEN_LENGTH) {
+    errors.push(
+      `VIEWER_TOKEN has ${text.length} characters: use at least ${MIN_TOKEN_LENGTH}, from \`openssl rand -hex 32\` say.`,
+    )
+  } else if (text === adminToken) {
+    errors.push('VIEWER_TOKEN is ADMIN_TOKEN: whoever may only look would be let do everything. Make another one.')
+  }
+  return text
+}
+
+/** Bits of an address of each family. */
+const ADDRESS_BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
+
+function trustedProxies(text: string | undefined, errors: string[]): string[] {
+  const entries = (text ?? '').split(',').flatMap((entry) => entry.trim() || [])
+  for (const entry of entries) {
+    const [address = '', prefix] = entry.split('/')
+    const bits = ADDRESS_BITS[isIP(address)]
+    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (bits ?? 0))
+    if (bits === undefined || !isPrefix || entry.split('/').length > 2) {
+      errors.push(
+        `TRUSTED_PROXIES has "${entry}": list addresses and networks of your proxies, such as 127.0.0.1, 10.0.0.0/8, ::1.`,
+      )
+    } else if (prefix !== undefined && Number(prefix) === 0) {
+      errors.push(`TRUSTED_PROXIES has "${entry}", which is everybody: anybody could then pretend any address.`)
+    }
+  }
+  return entries
 }
 
 /** Whether only this machine can reach `host`. */

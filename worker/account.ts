@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../shared/clock.ts'
 import { withDeadline } from '../shared/deadline.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
-import type { Activity, ClientVersion, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
+import type { Activity, ClientVersion, Counts, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import { isSamePhone, phoneOfJid } from '../shared/phone.ts'
 import type { ConnectionReport } from '../shared/states.ts'
@@ -89,6 +89,10 @@ export class Account {
 
   get activity(): Activity {
     return this.#activity.times
+  }
+
+  get counts(): Counts {
+    return this.#activity.counts
   }
 
   /** Takes the session directory, opens the session, and begins to connect. Ends the process if it can't. */

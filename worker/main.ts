@@ -4,6 +4,7 @@ import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import { parseToWorker, type FromWorker, type StartMessage, type ToWorker } from '../shared/ipc.ts'
 import { createLog, LOG_LEVELS } from '../shared/log.ts'
+import { LogCopy, tee } from '../shared/log-copy.ts'
 import { maskNumbers } from '../shared/phone.ts'
 import { silenceConsole } from './console.ts'
 import { HealthWatch } from './health-watch.ts'
@@ -49,8 +50,6 @@ const { BUNDLED_VERSION } = await import('./socket/client-version.ts')
 const start = await startReceived
 
 const level = LOG_LEVELS.find((known) => known === start.logLevel) ?? 'info'
-const log = createLog(level).child({ accountId: start.accountId })
-
 /** Resolves when the message is in the channel, and also when there is no channel any more. */
 function send(message: FromWorker): Promise<void> {
   return new Promise((resolve) => {
@@ -58,6 +57,9 @@ function send(message: FromWorker): Promise<void> {
     process.send(message, undefined, undefined, () => resolve())
   })
 }
+
+const copy = new LogCopy((lines, dropped) => send({ type: 'log', lines, dropped }), systemClock)
+const log = createLog(level, tee(process.stdout, copy)).child({ accountId: start.accountId })
 
 const account = new Account({
   start,
@@ -111,9 +113,9 @@ setInterval(() => {
   const nowMs = systemClock.monotonicMs()
   const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
   lastBeatMs = nowMs
-  const { rssBytes, retire } = health.look(account.quietForMs)
-  const { activity } = account
-  void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), activity })
+  const { rssBytes, cpuMs, retire } = health.look(account.quietForMs)
+  const { activity, counts } = account
+  void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), cpuMs, activity, counts })
   if (retire) account.retire()
 }, start.heartbeatIntervalMs)
 

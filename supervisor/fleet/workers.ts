@@ -1,10 +1,10 @@
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
-import type { ClientVersion, FromWorker, StartMessage, ToWorker } from '../../shared/ipc.ts'
+import type { ClientVersion, FromWorker, LogLine, StartMessage, ToWorker } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
 import { applyMessage } from '../accounts/apply-message.ts'
 import { receiptFor, tellReceived } from '../accounts/received.ts'
-import type { Account, Registry } from '../accounts/registry.ts'
+import { NO_COUNTS, type Account, type Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
 import { forkWorker, type ProcessEnd, type WorkerCommand, type WorkerProcess } from './child-process.ts'
@@ -39,6 +39,8 @@ export interface WorkersOptions {
   startSlots: number
   /** Who is told of sessions that change; null: nobody, and workers don't say. */
   sessionWatch: SessionWatch | null
+  /** Lines that an account's worker has logged. */
+  onLog: (accountId: string, lines: readonly LogLine[], dropped: number) => void
 }
 
 /** Who keeps copies of sessions, as far as the fleet knows of them. Nothing of it rejects or takes long. */
@@ -61,6 +63,15 @@ const PAIRING_MEMORY_MS = 5 * 60_000
 
 /** A worker that ends like this, as it may do while it is asked to stop, had no session open or has closed it. */
 const NOTHING_TO_FLUSH: ReadonlySet<number> = new Set([EXIT.ok.code, EXIT.sessionDamaged.code, EXIT.sessionLocked.code])
+
+const DAY_MS = 86_400_000
+/** More restarts a day are no longer counted one by one. */
+const MOST_RESTARTS = 2000
+
+/** Those of the last day. */
+export function recent(timesMs: readonly number[], nowMs: number): readonly number[] {
+  return timesMs.filter((atMs) => nowMs - atMs < DAY_MS).slice(-MOST_RESTARTS)
+}
 
 /** From SIGKILL to the end of the process; only a process stuck in the kernel takes longer. */
 export const KILL_GRACE_MS = 3000
@@ -123,6 +134,11 @@ export class Workers {
 
   get hold(): { sinceMs: number } | null {
     return this.#gate.hold
+  }
+
+  /** Of the connect gate, for whoever measures. */
+  get connects(): Gatekeeper['counts'] {
+    return this.#gate.counts
   }
 
   /** What has to be known before the first worker starts. */
@@ -286,8 +302,18 @@ export class Workers {
     if (process.pid === undefined) return
     const { pid } = process
     log.info({ event: 'child.spawned', accountId, pid, generation }, 'Worker')
-    this.#change(accountId, () => ({
-      process: { pid, startedAtMs: clock.nowMs(), rssBytes: null, loopDelayMs: null },
+    const nowMs = clock.nowMs()
+    this.#change(accountId, ({ restartsAtMs }) => ({
+      process: {
+        pid,
+        startedAtMs: nowMs,
+        rssBytes: null,
+        loopDelayMs: null,
+        cpu: null,
+        cpuPercent: null,
+        counted: NO_COUNTS,
+      },
+      restartsAtMs: generation > 1 ? [...recent(restartsAtMs, nowMs), nowMs] : restartsAtMs,
       connection: null,
       qr: null,
       recovery: null,
@@ -352,6 +378,8 @@ export class Workers {
         if (message.holderPid !== null) killOrphan(message.holderPid, accountId, worker.entry, log)
         return
       }
+      case 'log':
+        return this.#options.onLog(accountId, message.lines, message.dropped)
       case 'qr':
       case 'recovered':
         return
@@ -383,8 +411,9 @@ export class Workers {
       },
       'Worker',
     )
-    this.#change(accountId, ({ crashCount }) => ({
+    this.#change(accountId, ({ crashCount, process, cpuBeforeMs }) => ({
       process: null,
+      cpuBeforeMs: cpuBeforeMs + (process?.cpu?.usedMs ?? 0),
       connection: null,
       qr: null,
       crashCount: crashCount + (wanted ? 0 : 1),

@@ -1,0 +1,54 @@
+import type { LogLine } from '../../shared/ipc.ts'
+
+/** The last lines that were logged of each account, for its page. Memory alone: the journal keeps them for good. */
+export interface BookedLine extends LogLine {
+  /** Grows by one with each line of the account. */
+  sequence: number
+}
+
+/** Some 60 KB an account at the most that is usual. */
+const MOST_LINES = 200
+type Listener = (accountId: string, line: BookedLine) => void
+
+export class LogBook {
+  readonly #lines = new Map<string, BookedLine[]>()
+  readonly #last = new Map<string, number>()
+  readonly #listeners = new Set<Listener>()
+  #dropped = 0
+
+  add(accountId: string, lines: readonly LogLine[], dropped = 0): void {
+    this.#dropped += dropped
+    const kept = this.#lines.get(accountId) ?? []
+    let sequence = this.#last.get(accountId) ?? 0
+    for (const line of lines) {
+      const booked = { ...line, sequence: ++sequence }
+      kept.push(booked)
+      for (const listener of this.#listeners) listener(accountId, booked)
+    }
+    kept.splice(0, kept.length - MOST_LINES)
+    this.#lines.set(accountId, kept)
+    this.#last.set(accountId, sequence)
+  }
+
+  /** The last lines of an account, oldest first. */
+  of(accountId: string, limit: number): BookedLine[] {
+    return (this.#lines.get(accountId) ?? []).slice(-limit)
+  }
+
+  /** An account that is removed leaves no lines. */
+  forget(accountId: string): void {
+    this.#lines.delete(accountId)
+    this.#last.delete(accountId)
+  }
+
+  /** Lines that had no room on the way here. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  /** @returns the end of the subscription */
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}
