@@ -1,52 +1,26 @@
 import type { Static } from 'typebox'
-import type { Dashboard, DashboardAccount } from '../http/schemas.ts'
+import type { TokenList } from '../http/schemas/access.ts'
+import type { LogLines } from '../http/schemas/accounts.ts'
+import type { ActionState, AddedAccounts } from '../http/schemas/bulk.ts'
+import type { SetAsideList } from '../http/schemas/commands.ts'
+import type { BootProgress, BulkAction, Dashboard, DashboardAccount, FleetState } from '../http/schemas/dashboard.ts'
 
 /** What the API says, as the page sees it. */
-export type Role = 'admin' | 'viewer'
-export type Status = DashboardAccountBody['status']
-type DashboardAccountBody = Static<typeof DashboardAccount>
-type DashboardBody = Static<typeof Dashboard>
-
-export type Account = Omit<DashboardAccountBody, 'qrCode' | 'qrExpiresAt'> & {
-  desired: 'running' | 'paused'
-  statusSince: string
-  messages: { in: number; out: number }
-  decryptFailures: number
-  restarts24h: number
-  process: DashboardAccountBody['process'] & { cpuPercent: number | null }
-}
-
-export interface BulkAction {
-  id: string
-  action: ActionName
-  total: number
-  done: number
-  failed: number
-  startedAt: string
-}
-
-export interface BootProgress {
-  connected: number
-  settled: number
-  total: number
-  remainingMs: number | null
-}
-
+export type Role = Snapshot['role']
+export type Status = Account['status']
+export type Account = Omit<Static<typeof DashboardAccount>, 'qrCode' | 'qrExpiresAt'>
 /** What is known of the fleet beyond its accounts. */
-export type FleetFacts = Pick<DashboardBody, 'service' | 'storage' | 'trouble' | 'connectsPaused' | 'restarting'> & {
-  firestore: { state: 'disabled' | 'ok' | 'degraded'; oldestUnsavedMs: number | null }
-  actions: BulkAction[]
-  summary: DashboardBody['summary'] & { paused: number }
-  maxAccounts: number
-}
+export type FleetFacts = Static<typeof FleetState>
+export type Boot = Static<typeof BootProgress>
+export type Snapshot = Omit<Static<typeof Dashboard>, 'accounts'> & { accounts: Account[] }
+export type ActionName = Static<typeof BulkAction>['action']
+export type ActionResult = Static<typeof ActionState>['action']['results'][number]
+export type AddResult = Static<typeof AddedAccounts>['results'][number]
+export type LogLine = Static<typeof LogLines>['lines'][number]
+export type SetAsideSession = Static<typeof SetAsideList>['sessions'][number]
+export type Token = Static<typeof TokenList>['tokens'][number]
 
-export type Snapshot = FleetFacts & {
-  timestamp: string
-  role: Role
-  boot: BootProgress | null
-  accounts: Account[]
-}
-
+/** What comes with `account.activity`. */
 export interface ActivityUpdate extends Pick<
   Account,
   'accountId' | 'lastEventAt' | 'lastMessageAt' | 'activity' | 'messages' | 'decryptFailures' | 'backup'
@@ -54,33 +28,12 @@ export interface ActivityUpdate extends Pick<
   process: Pick<Account['process'], 'rssBytes' | 'cpuPercent' | 'loopDelayMs'>
 }
 
-export interface LogLine {
-  at: string
-  level: string
-  event: string | null
-  message: string
-  fields: Record<string, unknown>
-}
-
-export type ActionName = 'restart' | 'pause' | 'resume' | 'pair' | 'logout' | 'remove'
-
-export interface ActionResult {
-  accountId: string
-  outcome: string
-  error?: { code: string; message: string }
-}
-
-export interface AddResult {
-  name: string
-  phone: string
-  accountId: string | null
-  outcome: 'added' | 'exists' | 'error'
-  error?: { code: string; message: string }
-}
+/** `not_running`: the service itself was down. */
+export type PastStatus = Status | 'not_running'
 
 export interface Transition {
   at: string
-  status: Status
+  status: PastStatus
   reason: string | null
   code: number | null
   detail: string | null
@@ -89,7 +42,7 @@ export interface Transition {
 /** A state that began at `from` and lasted until the next segment began. */
 export interface Segment {
   from: string
-  status: Status
+  status: PastStatus
   reason: string | null
 }
 
@@ -97,15 +50,6 @@ export interface FleetHistory {
   from: string
   to: string
   accounts: { accountId: string; segments: Segment[] }[]
-  connected: { at: string; count: number }[]
+  connected: { at: string; count: number | null }[]
   messages: { at: string; in: number; out: number }[]
-}
-
-export interface SetAsideSession {
-  id: string
-  accountId: string
-  reason: string
-  setAsideAt: string
-  phone: string | null
-  sizeBytes: number
 }

@@ -1,5 +1,5 @@
 import { batch, computed, signal, type Signal } from '@preact/signals'
-import type { Account, BootProgress, FleetFacts, FleetHistory, LogLine, Role, Segment } from './api-types.ts'
+import type { Account, Boot, FleetFacts, FleetHistory, LogLine, Role, Segment } from './api-types.ts'
 import type { FeedEvent } from './core/feed-events.ts'
 import { FIRST_WISH, keepOrder, listAccounts, type ListWish } from './core/fleet-list.ts'
 import type { LivingQr } from './core/link-state.ts'
@@ -32,7 +32,7 @@ export const nowMs = signal(Date.now())
 export const fleet = signal<FleetFacts | null>(null)
 /** When the service was started, by its own clock; its uptime goes on by itself. */
 export const startedAtMs = signal(0)
-export const boot = signal<BootProgress | null>(null)
+export const boot = signal<Boot | null>(null)
 export const accounts = signal<ReadonlyMap<string, AccountSignals>>(new Map())
 export const history = signal<Pick<FleetHistory, 'connected' | 'messages'>>({ connected: [], messages: [] })
 export const logLines = signal<readonly LogLine[]>([])

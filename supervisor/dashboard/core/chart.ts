@@ -4,9 +4,12 @@ export interface Box {
   height: number
 }
 
-/** How many were connected, as steps: nothing is known between two counts, so no slope is drawn between them. */
+/**
+ * How many were connected, as steps: nothing is known between two counts, so no slope is drawn between them. Null is a time
+ * of which nothing is known: a gap.
+ */
 export function stepArea(
-  points: readonly { atMs: number; value: number }[],
+  points: readonly { atMs: number; value: number | null }[],
   fromMs: number,
   toMs: number,
   most: number,
@@ -14,12 +17,20 @@ export function stepArea(
 ): { line: string; area: string } {
   const x = (atMs: number): string => round(((clamp(atMs, fromMs, toMs) - fromMs) / (toMs - fromMs)) * width)
   const y = (value: number): string => round(height - (most === 0 ? 0 : (value / most) * height))
-  const [first] = points
-  const last = points.at(-1)
-  if (first === undefined || last === undefined) return { line: '', area: '' }
-  const steps = points.slice(1).map(({ atMs, value }) => `H${x(atMs)}V${y(value)}`)
-  const line = `M${x(first.atMs)} ${y(first.value)}${steps.join('')}H${x(toMs)}`
-  return { line, area: `${line}V${height}H${x(first.atMs)}Z` }
+  let line = ''
+  let area = ''
+  let drawing = false
+  for (const [index, { atMs, value }] of points.entries()) {
+    if (value === null) {
+      drawing = false
+      continue
+    }
+    const end = x(points[index + 1]?.atMs ?? toMs)
+    line += `${drawing ? `V${y(value)}` : `M${x(atMs)} ${y(value)}`}H${end}`
+    area += `M${x(atMs)} ${height}V${y(value)}H${end}V${height}Z`
+    drawing = true
+  }
+  return { line, area }
 }
 
 export interface Bar {

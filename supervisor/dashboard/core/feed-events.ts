@@ -1,4 +1,4 @@
-import type { Account, ActivityUpdate, BootProgress, FleetFacts, LogLine, Snapshot } from '../api-types.ts'
+import type { Account, ActivityUpdate, Boot, FleetFacts, LogLine, Snapshot } from '../api-types.ts'
 
 /** What comes over the feed, one object per event. */
 export type FeedEvent =
@@ -9,7 +9,7 @@ export type FeedEvent =
   | { name: 'account.activity'; data: { accounts: ActivityUpdate[] } }
   | { name: 'account.log'; data: LogLine & { accountId: string } }
   | { name: 'fleet.event'; data: FleetFacts }
-  | { name: 'boot.progress'; data: BootProgress | null }
+  | { name: 'boot.progress'; data: Boot | null }
 
 const NAMES: ReadonlySet<string> = new Set<FeedEvent['name']>([
   'snapshot',

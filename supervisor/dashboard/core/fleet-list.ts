@@ -17,7 +17,14 @@ export interface ListWish {
 export const FIRST_WISH: ListWish = { search: '', status: null, sort: 'name', descending: false }
 
 /** Whoever is worst off comes first. */
-const SEVERITY: Record<ShownStatus, number> = { disconnected: 0, needs_qr: 1, connecting: 2, paused: 3, connected: 4 }
+const SEVERITY: Record<ShownStatus, number> = {
+  disconnected: 0,
+  needs_qr: 1,
+  connecting: 2,
+  paused: 3,
+  connected: 4,
+  not_running: 5,
+}
 
 const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' })
 

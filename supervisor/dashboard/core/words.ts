@@ -1,11 +1,16 @@
-import type { Account, Status } from '../api-types.ts'
+import type { Account, PastStatus } from '../api-types.ts'
 
 /** How things are said on the page. Times come in as epoch ms or ISO 8601, and go out as short words. */
 
-/** What a row shows: a paused account is disconnected to the API, but nobody needs to look after it. */
-export type ShownStatus = Status | 'paused'
+/**
+ * What is shown of a state: a paused account is disconnected to the API, but nobody needs to look after it. `not_running`
+ * is of the past alone.
+ */
+export type ShownStatus = PastStatus | 'paused'
 
-export const SHOWN_STATUSES = ['connected', 'connecting', 'disconnected', 'needs_qr', 'paused'] as const
+/** Those that an account can be in now. */
+export const NOW_STATUSES = ['connected', 'connecting', 'disconnected', 'needs_qr', 'paused'] as const
+export type NowStatus = (typeof NOW_STATUSES)[number]
 
 export const STATUS_WORDS: Record<ShownStatus, string> = {
   connected: 'Connected',
@@ -13,9 +18,10 @@ export const STATUS_WORDS: Record<ShownStatus, string> = {
   disconnected: 'Disconnected',
   needs_qr: 'Needs QR',
   paused: 'Paused',
+  not_running: 'Service down',
 }
 
-export function shownStatus({ status, reason }: { status: Status; reason: string | null }): ShownStatus {
+export function shownStatus({ status, reason }: { status: PastStatus; reason: string | null }): ShownStatus {
   return reason === 'paused' ? 'paused' : status
 }
 

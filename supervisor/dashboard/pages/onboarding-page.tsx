@@ -2,12 +2,12 @@ import type { VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import { act } from '../actions.ts'
-import { linkState } from '../core/link-state.ts'
 import { advance, choose, needsScan, NEW_WALK, skip, stepOf, type Walk } from '../core/onboarding.ts'
 import { plural } from '../core/words.ts'
 import { StatusIcon } from '../parts/icon.tsx'
-import { askForQr, LinkPanel } from '../parts/link-panel.tsx'
-import { allAccounts, isAdmin, nowMs, signalsOf } from '../store.ts'
+import { useQrOnce } from '../parts/ask-for-qr.ts'
+import { LinkPanel } from '../parts/link-panel.tsx'
+import { allAccounts, isAdmin, signalsOf } from '../store.ts'
 import { dialog } from '../ui.ts'
 
 /** Long enough to see that it went well, short enough not to be waited for. */
@@ -37,10 +37,9 @@ export function OnboardingPage(): VNode {
   }, [current])
 
   const shown = resting ?? current
-  useEffect(() => {
-    // The next one's code is fetched while this one is being scanned.
-    for (const accountId of [current, next]) if (accountId !== null) askIfIdle(accountId)
-  }, [current, next])
+  useQrOnce(current)
+  // The next one's code is fetched while this one is being scanned.
+  useQrOnce(next)
 
   if (!isAdmin.value) return <p class="nothing">This login can only look: it sees no QR codes.</p>
   const done = walk.value.linked.length
@@ -88,13 +87,6 @@ export function OnboardingPage(): VNode {
       </ol>
     </section>
   )
-}
-
-function askIfIdle(accountId: string): void {
-  const known = signalsOf(accountId)
-  if (known === undefined) return
-  const { name } = linkState(known.account.peek(), known.qr.peek(), nowMs.peek())
-  if (name === 'idle') void askForQr(accountId)
 }
 
 function WalkRow(props: { accountId: string; isCurrent: boolean; onChoose: () => void }): VNode | null {

@@ -1,18 +1,10 @@
 import type { VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { messageOf, request } from '../api.ts'
-import type { Role } from '../api-types.ts'
+import type { Role, Token } from '../api-types.ts'
 import { Age } from '../parts/times.tsx'
 import { isAdmin } from '../store.ts'
 import { dialog, tell } from '../ui.ts'
-
-interface Token {
-  id: string
-  name: string
-  role: Role
-  createdAt: string
-  lastUsedAt?: string | null
-}
 
 const ROLE_WORDS: Record<Role, string> = { admin: 'Everything', viewer: 'Read only, no QR codes' }
 

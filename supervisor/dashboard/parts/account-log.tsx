@@ -17,8 +17,8 @@ export function AccountLog({ accountId }: { accountId: string }): VNode {
       .then(({ lines }) => {
         if (logAccountId.peek() !== accountId) return
         // Lines that came over the feed meanwhile are newer than the answer, or in it.
-        const last = lines.at(-1)?.at ?? ''
-        logLines.value = [...lines, ...logLines.peek().filter(({ at }) => at > last)]
+        const last = lines.at(-1)?.sequence ?? 0
+        logLines.value = [...lines, ...logLines.peek().filter(({ sequence }) => sequence > last)]
       })
       .catch((error: unknown) => tell('problem', messageOf(error)))
     return () => {
@@ -39,8 +39,8 @@ export function AccountLog({ accountId }: { accountId: string }): VNode {
       <h3 id="log-title">Log</h3>
       <div class="log" ref={box} onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label="Log lines">
         {lines.length === 0 && <p class="faint">Nothing was logged since the service was started.</p>}
-        {lines.map((line, index) => (
-          <p key={`${line.at}${index}`} class={`is-${line.level}`}>
+        {lines.map((line) => (
+          <p key={line.sequence} class={`is-${line.level}`}>
             <time dateTime={line.at}>{clockTime(line.at)}</time> <b>{line.level}</b> {line.message}{' '}
             <span class="faint">{fieldWords(line)}</span>
           </p>

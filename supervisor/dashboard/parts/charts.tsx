@@ -13,7 +13,7 @@ export function ConnectedChart(): VNode {
   const fromMs = toMs - DAY_MS
   const total = fleet.value?.summary.total ?? 0
   const points = history.value.connected.map(({ at, count }) => ({ atMs: Date.parse(at), value: count }))
-  const values = points.map(({ value }) => value)
+  const values = points.flatMap(({ value }) => (value === null ? [] : [value]))
   const most = Math.max(total, ...values, 1)
   const { line, area } = stepArea(points, fromMs, toMs, most, BOX)
   const least = values.length === 0 ? null : Math.min(...values)

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact'
 import { setConnectsPaused } from '../actions.ts'
 import type { FleetFacts } from '../api-types.ts'
-import { duration, plural, SHOWN_STATUSES, STATUS_WORDS, type ShownStatus } from '../core/words.ts'
+import { duration, plural, NOW_STATUSES, STATUS_WORDS, type NowStatus } from '../core/words.ts'
 import { boot, fleet, isAdmin, nowMs, startedAtMs, wish } from '../store.ts'
 import { ConnectedChart, MessagesChart, Progress } from './charts.tsx'
 import { Icon, StatusIcon } from './icon.tsx'
@@ -53,10 +53,10 @@ function Fact({ name, value, bad = false }: { name: string; value: string | VNod
 /** Each count is a filter of the table as well. */
 function Counts({ facts: { summary } }: { facts: FleetFacts }): VNode {
   const disconnected = summary.disconnected - summary.paused
-  const counts: Record<ShownStatus, number> = { ...summary, disconnected }
+  const counts: Record<NowStatus, number> = { ...summary, disconnected }
   return (
     <ul class="counts">
-      {SHOWN_STATUSES.map((status) => (
+      {NOW_STATUSES.map((status) => (
         <li key={status}>
           <Count status={status} count={counts[status]} total={summary.total} />
         </li>
@@ -65,7 +65,7 @@ function Counts({ facts: { summary } }: { facts: FleetFacts }): VNode {
   )
 }
 
-function Count({ status, count, total }: { status: ShownStatus; count: number; total: number }): VNode {
+function Count({ status, count, total }: { status: NowStatus; count: number; total: number }): VNode {
   const isOn = wish.value.status === status
   const toggle = (): void => {
     wish.value = { ...wish.value, status: isOn ? null : status }

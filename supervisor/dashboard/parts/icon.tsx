@@ -52,4 +52,5 @@ const SHAPES: Record<ShownStatus, VNode> = {
     <path d="M1.5 1.5h5.4v5.4H1.5ZM9.1 1.5h5.4v5.4H9.1ZM1.5 9.1h5.4v5.4H1.5ZM9.1 9.1h2.4v2.4H9.1ZM12.1 12.1h2.4v2.4h-2.4Z" />
   ),
   paused: <path d="M3.5 2.5h3v11h-3ZM9.5 2.5h3v11h-3Z" />,
+  not_running: <path d="M2 6.5h12v3H2Z" />,
 }

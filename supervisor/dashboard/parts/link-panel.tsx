@@ -1,5 +1,6 @@
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
+import { askForQr } from './ask-for-qr.ts'
 import { accountPath, messageOf, request } from '../api.ts'
 import type { Account } from '../api-types.ts'
 import { linkState, type LinkState } from '../core/link-state.ts'
@@ -154,13 +155,4 @@ function PairingCode({ account: { accountId, name } }: { account: Account }): VN
       </button>
     </p>
   )
-}
-
-/** Asks for a QR code where none is on its way; what keeps it from coming is told. */
-export async function askForQr(accountId: string): Promise<void> {
-  try {
-    await request('POST', accountPath(accountId, '/pair'))
-  } catch (error) {
-    tell('problem', messageOf(error))
-  }
 }

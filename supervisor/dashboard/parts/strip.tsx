@@ -8,7 +8,14 @@ import { slowNowMs } from './times.tsx'
 export const DAY_MS = 86_400_000
 const HEIGHT = 16
 /** The better, the taller: the strip can be read without its colours. */
-const TALL: Record<ShownStatus, number> = { connected: 16, connecting: 11, needs_qr: 8, disconnected: 6, paused: 3 }
+const TALL: Record<ShownStatus, number> = {
+  connected: 16,
+  connecting: 11,
+  needs_qr: 8,
+  disconnected: 6,
+  paused: 3,
+  not_running: 1,
+}
 
 /** A day of an account. */
 export function Strip({ segments, width = 144 }: { segments: Signal<readonly Segment[]>; width?: number }): VNode {
