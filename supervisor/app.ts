@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
@@ -15,26 +14,21 @@ import type { Backups } from './backup/backups.ts'
 import { createBackups, LEASE_MS, openPlace, type BackupPlace, type BackupTuning } from './backup/create-backups.ts'
 import { restoreSession, type RestoreOptions } from './backup/restore.ts'
 import { Restores } from './backup/restores.ts'
-import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
+import type { Config, Environment } from './config.ts'
+import { MIN_TOKEN_LENGTH } from './config-access.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
-import { Feed } from './feed/feed.ts'
 import { LogBook } from './feed/log-book.ts'
 import { watchBoot, type BootWatch } from './fleet/boot-watch.ts'
-import { BulkActions } from './fleet/bulk-actions.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
 import { Fleet } from './fleet/fleet.ts'
-import { AccessTokens } from './access/access-tokens.ts'
-import { Auth } from './http/auth.ts'
-import { EventStreams } from './http/event-streams.ts'
+import { createFront, type Front } from './front.ts'
 import { listen } from './http/listen.ts'
-import { buildServer } from './http/server.ts'
 import { QrRenderer } from './qr/qr-renderer.ts'
 import { packageVersion } from './package-version.ts'
 import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
 import { StorageMonitor } from './storage/probe.ts'
 import { lockSessions } from './storage/sessions-lock.ts'
-import type { ViewDeps } from './views/fleet-view.ts'
 
 /** Builds the supervisor from its parts. `main.ts` and tests construct it alike; nothing happens before `start()`. */
 export interface AppOptions {
@@ -114,8 +108,8 @@ export class App {
   #backups: Backups | undefined
   #restores: Restores | undefined
   #bootWatch: BootWatch | undefined
-  #feed: Feed | undefined
-  #actions: BulkActions | undefined
+  #bootSeconds: number | null = null
+  #front: Front | undefined
   readonly #logs: LogBook
   #endPrunes: (() => void) | undefined
   #stopped: Promise<string[]> | undefined
@@ -156,15 +150,6 @@ export class App {
         'ADMIN_TOKEN can be guessed: use `openssl rand -hex 32`',
       )
     }
-    const tokens = new AccessTokens(config.sessionsPath)
-    const tokensProblem = await tokens.load()
-    if (tokensProblem !== null) log.error({ event: 'access.tokens_damaged' }, tokensProblem)
-    const auth = new Auth({
-      adminToken: token.value,
-      viewerToken: config.viewerToken,
-      tokens,
-      nowMs: () => clock.nowMs(),
-    })
     this.#storage = new StorageMonitor(config.sessionsPath, storage, clock, log)
     this.#storage.start()
     this.#qr = new QrRenderer()
@@ -186,44 +171,25 @@ export class App {
     // On the disk as well: what the backup knew is known without it from here on.
     if (listed.length > 0) await store.save().catch(() => undefined)
 
-    const stagger = { minMs: config.spawnStaggerMinMs, maxMs: config.spawnStaggerMaxMs }
-    this.#actions = new BulkActions({ fleet, clock, log, random, stagger })
-    const views: ViewDeps = {
+    const front = await createFront({
+      config,
+      adminToken: token.value,
+      version,
       registry: this.registry,
       fleet,
-      actions: this.#actions,
+      qr: this.#qr,
       storage: this.#storage,
       backups: this.#backups ?? null,
-      clock,
-      sessionsPath: config.sessionsPath,
-      maxAccounts: config.maxAccounts,
-      service: {
-        version,
-        startedMonotonicMs: clock.monotonicMs(),
-        status: () => this.#status,
-        boot: () => this.#bootWatch?.progress() ?? null,
-      },
-    }
-    this.#feed = new Feed({ views, qr: this.#qr, clock, log, boot: randomBytes(6).toString('hex') })
-    this.#feed.start()
-    const http = await buildServer({
-      views,
-      actions: this.#actions,
-      tokens,
-      streams: new EventStreams({ feed: this.#feed, logs: this.#logs, auth, clock }),
       logs: this.#logs,
-      registry: this.registry,
-      fleet,
-      auth,
-      qr: this.#qr,
       clock,
       log,
-      sessionsPath: config.sessionsPath,
-      trustedProxies: config.trustedProxies,
-      maxAccounts: config.maxAccounts,
-      accountEnv: config.accountEnv,
-      dashboardPath: fileURLToPath(new URL('../../supervisor/dashboard', import.meta.url)),
+      random,
+      status: () => this.#status,
+      boot: () => this.#bootWatch?.progress() ?? null,
+      bootSeconds: () => this.#bootSeconds,
     })
+    this.#front = front
+    const { http, auth } = front
     this.#http = http
     await listen(http, config)
     const address = http.server.address()
@@ -237,6 +203,7 @@ export class App {
       records.filter(({ accountId }) => !missing.has(accountId)),
     )
     restores?.begin([...missing])
+    await front.start()
     const { sessionsPath, setAsideDays: keepDays } = config
     this.#endPrunes = schedulePrunes({ sessionsPath, keepDays, clock, log })
     this.#status = 'running'
@@ -269,11 +236,10 @@ export class App {
     const savedByMs = clock.monotonicMs() + config.shutdownTimeoutMs * SAVED_BY
     this.#status = 'stopping'
     this.#bootWatch?.end()
-    this.#actions?.stop()
-    this.#feed?.stop()
     this.#endPrunes?.()
     this.#restores?.stop()
     this.#storage?.stop()
+    const told = this.#front?.stop()
     const closed = this.#http?.close().catch((error: unknown) => {
       log.warn({ event: 'http.close_failed', cause: messageOf(error) }, 'HTTP')
     })
@@ -282,7 +248,7 @@ export class App {
     const notFlushed = (await this.#fleet?.stop()) ?? []
     await this.#backups?.finish(savedByMs)
     await this.#place?.stop()
-    await closed
+    await Promise.all([told, closed])
     await this.#qr?.stop()
     await this.#lock?.release()
     return notFlushed
@@ -421,6 +387,7 @@ export class App {
       clock,
       offsets.at(-1) ?? 0,
       ({ connected, total, elapsedMs }) => {
+        this.#bootSeconds = elapsedMs / 1000
         log.info(
           { event: 'boot.completed', connected, total, elapsedMs },
           `Boot sequence complete: ${connected}/${total} accounts connected`,

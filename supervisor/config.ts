@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { ACCESS_SETTINGS, isLoopback, parseAccess, type AccessConfig } from './config-access.ts'
 import { BACKUP_SETTINGS, parseBackup, type BackupConfig } from './config-backup.ts'
 import { GATE_LIMITS } from './core/connect-gate.ts'
 import { LOG_LEVELS, type LogLevel } from '../shared/log.ts'
@@ -8,15 +9,9 @@ import { LOG_LEVELS, type LogLevel } from '../shared/log.ts'
  * The configuration: the environment, parsed once, at the start. Whatever is wrong is said at once and together, and the
  * process exits with 78, which systemd does not answer with a restart.
  */
-export interface Config {
+export interface Config extends AccessConfig {
   readonly port: number
   readonly host: string
-  /** Undefined: one is made on the first start. */
-  readonly adminToken: string | undefined
-  /** Undefined: only ADMIN_TOKEN and access tokens let anybody look. */
-  readonly viewerToken: string | undefined
-  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
-  readonly trustedProxies: readonly string[]
   /** Absolute. */
   readonly sessionsPath: string
   /** Where `sessionsPath` came from; `default` is no place for sessions that matter. */
@@ -55,9 +50,7 @@ export type ParsedConfig = { config: Config; errors?: undefined } | { config?: u
 const SETTINGS = [
   'PORT',
   'HOST',
-  'ADMIN_TOKEN',
-  'VIEWER_TOKEN',
-  'TRUSTED_PROXIES',
+  ...ACCESS_SETTINGS,
   'SESSIONS_PATH',
   'HETZNER_SESSIONS_PATH',
   'MAX_ACCOUNTS',
@@ -90,9 +83,6 @@ const RATE_LEAST = 0.1
 const RATE_MOST = 100
 /** Ten years: whoever wants more says 0, for ever. */
 const MOST_SET_ASIDE_DAYS = 3650
-/** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
-export const MIN_TOKEN_LENGTH = 16
-
 /** @param cwd what `./.baileys_auth` and relative paths are relative to */
 export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   const errors = typos(env)
@@ -121,20 +111,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   if (isIP(host) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host)) {
     errors.push(`HOST is "${host}": set it to an address such as 127.0.0.1 or 0.0.0.0.`)
   }
-  const adminToken = get('ADMIN_TOKEN')
-  if (adminToken !== undefined && !/^[\x21-\x7e]+$/.test(adminToken)) {
-    errors.push(
-      'ADMIN_TOKEN has characters that an Authorization header can not carry: use printable ASCII without spaces.',
-    )
-  }
-  if (!isLoopback(host) && adminToken === undefined) {
-    errors.push(`HOST is "${host}", which others can reach: set ADMIN_TOKEN as well, or leave HOST at 127.0.0.1.`)
-  } else if (!isLoopback(host) && adminToken !== undefined && adminToken.length < MIN_TOKEN_LENGTH) {
-    errors.push(
-      `ADMIN_TOKEN has ${adminToken.length} characters, too few for HOST "${host}", which others can reach: ` +
-        `use at least ${MIN_TOKEN_LENGTH}, from \`openssl rand -hex 32\` say.`,
-    )
-  }
+  const access = parseAccess(get, host, errors)
 
   const errorsBefore = errors.length
   const spawnStaggerMinMs = integer('SPAWN_STAGGER_MIN_MS', 2000, 0, DAY_MS)
@@ -173,9 +150,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   const config: Config = {
     port: integer('PORT', 8080, 0, 65_535),
     host,
-    adminToken,
-    viewerToken: viewerToken(get('VIEWER_TOKEN'), adminToken, errors),
-    trustedProxies: trustedProxies(get('TRUSTED_PROXIES'), errors),
+    ...access,
     sessionsPath: resolve(cwd, explicit ?? (volumePath === undefined ? '.baileys_auth' : `${volumePath}/baileys_auth`)),
     sessionsPathFrom:
       explicit !== undefined ? 'SESSIONS_PATH' : volumePath !== undefined ? 'HETZNER_SESSIONS_PATH' : 'default',
@@ -200,47 +175,6 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     backup: parseBackup({ get, integer, cwd, credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }, errors),
   }
   return errors.length > 0 ? { errors } : { config: Object.freeze(config) }
-}
-
-function viewerToken(text: string | undefined, adminToken: string | undefined, errors: string[]): string | undefined {
-  if (text === undefined) return undefined
-  if (!/^[\x21-\x7e]+$/.test(text)) {
-    errors.push(
-      'VIEWER_TOKEN has characters that an Authorization header can not carry: use printable ASCII without spaces.',
-    )
-  } else if (text.length < MIN_TOKEN_LENGTH) {
-    errors.push(
-      `VIEWER_TOKEN has ${text.length} characters: use at least ${MIN_TOKEN_LENGTH}, from \`openssl rand -hex 32\` say.`,
-    )
-  } else if (text === adminToken) {
-    errors.push('VIEWER_TOKEN is ADMIN_TOKEN: whoever may only look would be let do everything. Make another one.')
-  }
-  return text
-}
-
-/** Bits of an address of each family. */
-const ADDRESS_BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 }
-
-function trustedProxies(text: string | undefined, errors: string[]): string[] {
-  const entries = (text ?? '').split(',').flatMap((entry) => entry.trim() || [])
-  for (const entry of entries) {
-    const [address = '', prefix] = entry.split('/')
-    const bits = ADDRESS_BITS[isIP(address)]
-    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (bits ?? 0))
-    if (bits === undefined || !isPrefix || entry.split('/').length > 2) {
-      errors.push(
-        `TRUSTED_PROXIES has "${entry}": list addresses and networks of your proxies, such as 127.0.0.1, 10.0.0.0/8, ::1.`,
-      )
-    } else if (prefix !== undefined && Number(prefix) === 0) {
-      errors.push(`TRUSTED_PROXIES has "${entry}", which is everybody: anybody could then pretend any address.`)
-    }
-  }
-  return entries
-}
-
-/** Whether only this machine can reach `host`. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
 function socketUrl(text: string | undefined, errors: string[]): string | null {

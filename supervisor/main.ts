@@ -3,8 +3,10 @@ import { LATE, withDeadline } from '../shared/deadline.ts'
 import { AppError, messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import { createLog } from '../shared/log.ts'
+import { tee } from '../shared/log-copy.ts'
 import { App, type StartedApp } from './app.ts'
 import { parseConfig } from './config.ts'
+import { LogBook } from './feed/log-book.ts'
 
 /** The service's entry: configuration, start, signals, exit code. */
 const parsed = parseConfig(process.env, process.cwd())
@@ -13,8 +15,10 @@ if (parsed.config === undefined) {
   process.exit(EXIT.badConfig.code)
 }
 const { config } = parsed
-const log = createLog(config.logLevel)
-const app = new App({ config, environment: process.env, clock: systemClock, log, random: Math.random })
+// What the supervisor itself says of an account belongs on the account's page as well.
+const logBook = new LogBook()
+const log = createLog(config.logLevel, tee(process.stdout, logBook.destination))
+const app = new App({ config, environment: process.env, clock: systemClock, log, random: Math.random, logBook })
 
 process.on('uncaughtException', (error) => {
   // What state the fleet is in is unknown now: workers flush by themselves when this process is gone.

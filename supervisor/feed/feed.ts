@@ -211,9 +211,9 @@ export class Feed {
     const nowMs = this.#options.clock.monotonicMs()
     const known = this.#snapshots
     if (known?.id === this.lastId && nowMs - known.atMs <= SNAPSHOT_LIFE_MS) return known[role]
-    const { role: _, ...rest } = dashboardView(role, this.#options.views)
+    const dashboard = dashboardView(role, this.#options.views)
     const of = (each: 'admin' | 'viewer'): string =>
-      frameOf(this.lastId, 'snapshot', JSON.stringify({ role: each, ...rest }))
+      frameOf(this.lastId, 'snapshot', JSON.stringify({ ...dashboard, role: each }))
     const made = { id: this.lastId, atMs: nowMs, admin: of('admin'), viewer: of('viewer') }
     this.#snapshots = made
     return made[role]

@@ -1,4 +1,6 @@
+import type { DestinationStream } from 'pino'
 import type { LogLine } from '../../shared/ipc.ts'
+import { parseLogLine } from '../../shared/log-copy.ts'
 
 /** The last lines that were logged of each account, for its page. Memory alone: the journal keeps them for good. */
 export interface BookedLine extends LogLine {
@@ -8,6 +10,8 @@ export interface BookedLine extends LogLine {
 
 /** Some 60 KB an account at the most that is usual. */
 const MOST_LINES = 200
+/** Accounts come and go; the books of those that went longest ago make room. */
+const MOST_ACCOUNTS = 1000
 type Listener = (accountId: string, line: BookedLine) => void
 
 export class LogBook {
@@ -26,8 +30,19 @@ export class LogBook {
       for (const listener of this.#listeners) listener(accountId, booked)
     }
     kept.splice(0, kept.length - MOST_LINES)
+    this.#lines.delete(accountId)
     this.#lines.set(accountId, kept)
     this.#last.set(accountId, sequence)
+    const [quietest] = this.#lines.keys()
+    if (this.#lines.size > MOST_ACCOUNTS && quietest !== undefined) this.forget(quietest)
+  }
+
+  /** For a log of this process: its lines that name an account. */
+  readonly destination: DestinationStream = {
+    write: (text) => {
+      const parsed = text.includes('"accountId"') ? parseLogLine(text) : undefined
+      if (parsed !== undefined && parsed.accountId !== null) this.add(parsed.accountId, [parsed.line])
+    },
   }
 
   /** The last lines of an account, oldest first. */

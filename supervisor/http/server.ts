@@ -3,16 +3,19 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, type FastifyInstance } from 'fastify'
+import type { Registry as PromRegistry } from 'prom-client'
 import type { Clock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
 import type { AccessTokens } from '../access/access-tokens.ts'
 import type { Registry } from '../accounts/registry.ts'
 import type { LogBook } from '../feed/log-book.ts'
+import type { History } from '../history/history.ts'
 import type { BulkActions } from '../fleet/bulk-actions.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { QrRenderer } from '../qr/qr-renderer.ts'
 import type { ViewDeps } from '../views/fleet-view.ts'
 import type { Auth } from './auth.ts'
+import { describeApi } from './docs/openapi.ts'
 import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
 import { createPage } from './page.ts'
 import type { EventStreams } from './event-streams.ts'
@@ -21,9 +24,12 @@ import { accessRoutes } from './routes/access.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { backupRoutes } from './routes/backups.ts'
 import { bulkRoutes } from './routes/bulk.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
+import { historyRoutes } from './routes/history.ts'
 import { loginRoutes } from './routes/login.ts'
+import { metricsRoutes } from './routes/metrics.ts'
 import { oneAccountRoutes } from './routes/one-account.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { dashboardRoutes, healthRoutes } from './routes/status.ts'
@@ -37,6 +43,8 @@ export interface HttpDeps {
   auth: Auth
   tokens: AccessTokens
   streams: EventStreams
+  history: Pick<History, 'pictures' | 'of'>
+  metrics: PromRegistry
   logs: LogBook
   qr: QrRenderer
   clock: Clock
@@ -110,6 +118,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     if (isApi) reply.header('cache-control', 'no-store')
   })
 
+  await describeApi(app)
+  await app.register(docsRoutes())
   await app.register(healthRoutes(deps))
   await app.register(loginRoutes(deps))
   await app.register(async (guarded) => {
@@ -120,6 +130,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     await guarded.register(accountRoutes(deps))
     await guarded.register(oneAccountRoutes(deps))
     await guarded.register(bulkRoutes(deps))
+    await guarded.register(historyRoutes(deps))
+    await guarded.register(metricsRoutes(deps))
     await guarded.register(fleetRoutes(deps))
     await guarded.register(sessionRoutes(deps))
     await guarded.register(backupRoutes(deps))

@@ -27,7 +27,7 @@ export function dashboardRoutes({ views, qr }: HttpDeps): FastifyPluginAsyncType
         const { role } = principalOf(request)
         const dashboard = dashboardView(role, views)
         if (role === 'viewer') return dashboard
-        const accounts = dashboard.accounts.map((view) => {
+        const accounts = dashboard.accounts.map(async (view) => {
           const account = views.registry.get(view.accountId)
           return account === undefined ? view : withQr(view, account, views, qr)
         })
@@ -42,16 +42,10 @@ export async function accountWithQr(account: Account, views: ViewDeps, qr: QrRen
   return withQr(accountView(account, views), account, views, qr)
 }
 
-function withQr(
-  view: AccountView,
-  account: Account,
-  views: ViewDeps,
-  qr: QrRenderer,
-): AccountView | Promise<AccountView> {
+async function withQr(view: AccountView, account: Account, views: ViewDeps, qr: QrRenderer): Promise<AccountView> {
   const living = livingQr(account, views)
   if (living === null) return view
-  const { text, expiresAtMs } = living
-  return qr.render(text).then((qrCode) => ({ ...view, qrCode, qrExpiresAt: iso(expiresAtMs) }))
+  return { ...view, qrCode: await qr.render(living.text), qrExpiresAt: iso(living.expiresAtMs) }
 }
 
 /** `GET /health`, without a token: is the service able to do its work? 200 or 503. */
