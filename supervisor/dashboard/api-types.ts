@@ -4,6 +4,7 @@ import type { LogLines } from '../http/schemas/accounts.ts'
 import type { ActionState, AddedAccounts } from '../http/schemas/bulk.ts'
 import type { SetAsideList } from '../http/schemas/commands.ts'
 import type { BootProgress, BulkAction, Dashboard, DashboardAccount, FleetState } from '../http/schemas/dashboard.ts'
+import type { Pictures, Transitions } from '../http/schemas/history.ts'
 
 /** What the API says, as the page sees it. */
 export type Role = Snapshot['role']
@@ -28,28 +29,9 @@ export interface ActivityUpdate extends Pick<
   process: Pick<Account['process'], 'rssBytes' | 'cpuPercent' | 'loopDelayMs'>
 }
 
-/** `not_running`: the service itself was down. */
-export type PastStatus = Status | 'not_running'
-
-export interface Transition {
-  at: string
-  status: PastStatus
-  reason: string | null
-  code: number | null
-  detail: string | null
-}
-
+export type FleetHistory = Static<typeof Pictures>
 /** A state that began at `from` and lasted until the next segment began. */
-export interface Segment {
-  from: string
-  status: PastStatus
-  reason: string | null
-}
-
-export interface FleetHistory {
-  from: string
-  to: string
-  accounts: { accountId: string; segments: Segment[] }[]
-  connected: { at: string; count: number | null }[]
-  messages: { at: string; in: number; out: number }[]
-}
+export type Segment = FleetHistory['accounts'][number]['segments'][number]
+export type Transition = Static<typeof Transitions>['transitions'][number]
+/** `not_running`: the service itself was down. */
+export type PastStatus = Segment['status']

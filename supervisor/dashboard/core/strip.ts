@@ -15,13 +15,16 @@ export function stripPieces(segments: readonly Segment[], fromMs: number, toMs: 
   const scale = width / (toMs - fromMs)
   const pieces: StripPiece[] = []
   for (const { startMs, endMs, status } of spans(segments, fromMs, toMs)) {
-    const x = (startMs - fromMs) * scale
-    const wide = (endMs - startMs) * scale
     const last = pieces.at(-1)
-    if (last?.status === status) last.width = x + wide - last.x
-    else if (wide >= LEAST_WIDTH || status === 'disconnected' || status === 'needs_qr') {
-      pieces.push({ x, width: Math.max(LEAST_WIDTH, wide), status })
-    } else if (last !== undefined) last.width = x + wide - last.x
+    // What was drawn wider than it was is not drawn over.
+    const x = Math.max((startMs - fromMs) * scale, last === undefined ? 0 : last.x + last.width)
+    const wide = (endMs - fromMs) * scale - x
+    const isFailure = status === 'disconnected' || status === 'needs_qr'
+    if (last !== undefined && (last.status === status || (wide < LEAST_WIDTH && !isFailure))) {
+      last.width += Math.max(0, wide)
+    } else if (wide > 0 || isFailure) {
+      pieces.push({ x, width: Math.max(isFailure ? LEAST_WIDTH : 0, wide), status })
+    }
   }
   return pieces
 }
