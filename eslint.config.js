@@ -28,7 +28,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js'] },
+        projectService: { allowDefaultProject: ['*.js', 'supervisor/cli/*.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -54,6 +54,8 @@ export default tseslint.config(
   },
   { files: ['*.js'], ...tseslint.configs.disableTypeChecked },
   { files: ['*.js'], rules: { 'no-restricted-exports': 'off' } },
+  // The package's command has to be there before anything is compiled.
+  { files: ['supervisor/cli/*.js'], ...tseslint.configs.disableTypeChecked },
   { files: ['shared/**'], rules: walls(NO_WORKER, NO_SUPERVISOR, NO_TEST, NO_BAILEYS) },
   { files: ['supervisor/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS, NO_FIREBASE) },
   { files: ['supervisor/backup/firestore/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS) },

@@ -29,6 +29,8 @@ export function eventRoutes({ streams }: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/api/events',
       {
+        // A stream without its body would only be a connection.
+        exposeHeadRoute: false,
         config: { access: 'viewer' },
         schema: {
           summary: 'Follow the fleet live',
