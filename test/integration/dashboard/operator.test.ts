@@ -77,7 +77,7 @@ await t.test('an operator in front of the dashboard', async (t) => {
     t.ok(await button('Add').last().isDisabled())
     await page.keyboard.press('Escape')
     t.equal(await page.getByRole('dialog').count(), 0)
-    t.ok(await isFocused(page, 'Add accounts'), 'the focus is where it came from')
+    await focusOn(page, 'Add accounts')
   })
 
   await t.test('five accounts in a row, each code where the last one was', async (t) => {
@@ -88,16 +88,21 @@ await t.test('an operator in front of the dashboard', async (t) => {
     const who = page.locator('.link-who b')
     const seen: (string | null)[] = []
     for (let turn = 0; turn < others.length; turn++) {
-      await until('the next account on the screen', async () => {
-        const name = await who.textContent()
-        return name !== null && !seen.includes(name) && seen.push(name) > 0
-      })
+      await until(
+        'the next account on the screen',
+        async () => {
+          const name = await who.textContent()
+          return name !== null && !seen.includes(name) && seen.push(name) > 0
+        },
+        60_000,
+        () => `after ${seen.join(', ')}`,
+      )
       const name = seen.at(-1) ?? ''
       if (turn === 0) {
         t.strictSame(await seriousFindings(page), [])
         await button('Skip for now').click()
         seen.pop()
-        await until('another one to take its place', async () => (await who.textContent()) !== name)
+        await until('another one in its place', async () => (await who.textContent()) !== name)
         seen.push(await who.textContent())
       }
       const shown = seen.at(-1) ?? ''
@@ -111,7 +116,7 @@ await t.test('an operator in front of the dashboard', async (t) => {
     t.equal(await page.locator('tbody tr').count(), 6)
   })
 
-  await t.test('pauses and resumes from the menu of a row, by keyboard alone', async (t) => {
+  await t.test('pauses and resumes from the menu of a row, by keyboard alone', async () => {
     await button('Actions for Phone 2').focus()
     await page.keyboard.press('Enter')
     const item = page.getByRole('menuitem', { name: 'Pause' })
@@ -119,7 +124,7 @@ await t.test('an operator in front of the dashboard', async (t) => {
       await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
     await row('Phone 2').getByText('Paused', { exact: true }).waitFor()
-    t.ok(await isFocused(page, 'Actions for Phone 2'))
+    await focusOn(page, 'Actions for Phone 2')
     await choose('Phone 2', 'Resume')
     await row('Phone 2').getByText('Connected').waitFor()
   })
@@ -146,7 +151,8 @@ await t.test('an operator in front of the dashboard', async (t) => {
     await choose('Phone 4', 'Remove')
     const dialog = page.getByRole('dialog')
     t.match(await dialog.textContent(), /set aside on the disk.*backups.*deleted/s)
-    t.ok(await isFocused(page, 'Cancel'), 'Enter loses nothing')
+    // Enter loses nothing.
+    await focusOn(page, 'Cancel')
     await page.keyboard.press('Enter')
     t.equal(await row('Phone 4').count(), 1)
     await choose('Phone 4', 'Remove')
@@ -242,7 +248,11 @@ await t.test('an operator in front of the dashboard', async (t) => {
   t.strictSame([...new Set(failures)], ['401 GET /api/me'])
 })
 
-/** Whether the button of this name has the focus. */
-async function isFocused(page: Page, name: string): Promise<boolean> {
-  return page.getByRole('button', { name, exact: true }).evaluate('element => element === document.activeElement')
+/** Waits until the button of this name has the focus: a dialog gives it back when it has closed. */
+async function focusOn(page: Page, name: string): Promise<void> {
+  const button = page.getByRole('button', { name, exact: true })
+  await until(
+    `the focus on ${name}`,
+    async () => (await button.evaluate('element => element === document.activeElement')) === true,
+  )
 }
