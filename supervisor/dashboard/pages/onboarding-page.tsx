@@ -30,11 +30,12 @@ export function OnboardingPage(): VNode {
     if (current === holding.value) return
     const before = holding.value
     holding.value = current
-    if (before === null || signalsOf(before)?.account.peek().status !== 'connected') return
-    setResting(before)
+    if (before !== null && signalsOf(before)?.account.peek().status === 'connected') setResting(before)
+  }, [current])
+  useEffect(() => {
     const timer = setTimeout(() => setResting(null), REST_MS)
     return () => clearTimeout(timer)
-  }, [current])
+  }, [resting])
 
   const shown = resting ?? current
   useQrOnce(current)
