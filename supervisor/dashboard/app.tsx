@@ -7,12 +7,11 @@ import { LoginPage } from './pages/login-page.tsx'
 import { OnboardingPage } from './pages/onboarding-page.tsx'
 import { SetAsidePage } from './pages/set-aside-page.tsx'
 import { TokensPage } from './pages/tokens-page.tsx'
-import { Icon } from './parts/icon.tsx'
+import { FeedLost } from './parts/feed-lost.tsx'
 import { needs } from './parts/needs-you.tsx'
 import { Toasts } from './parts/toasts.tsx'
-import { duration } from './core/words.ts'
-import { feedState, fleet, isAdmin, liveAtMs, nowMs, role } from './store.ts'
-import { place, type Place } from './ui.ts'
+import { feedState, fleet, isAdmin, role } from './store.ts'
+import { dialog, place, type Place } from './ui.ts'
 
 /** Why the login page is shown, where there is more to say than that. */
 export const loginNotice = signal('')
@@ -29,7 +28,7 @@ export function App({ onLogin, onLogout }: { onLogin: () => void; onLogout: () =
         <Page place={place.value} />
       </main>
       <OpenDialog />
-      <Toasts />
+      {dialog.value === null && <Toasts />}
     </>
   )
 }
@@ -70,7 +69,7 @@ function TopBar({ onLogout }: { onLogout: () => void }): VNode {
         {isAdmin.value && (
           <NavLink href="#/onboarding" words="Onboarding" isCurrent={name === 'onboarding'} count={scans} />
         )}
-        <NavLink href="#/set-aside" words="Set aside" isCurrent={name === 'set-aside'} />
+        {isAdmin.value && <NavLink href="#/set-aside" words="Set aside" isCurrent={name === 'set-aside'} />}
         {isAdmin.value && <NavLink href="#/tokens" words="Tokens" isCurrent={name === 'tokens'} />}
       </nav>
       <FeedMark />
@@ -106,29 +105,5 @@ function FeedMark(): VNode {
       <span class="feed-dot" aria-hidden="true" />
       {FEED_WORDS[state]}
     </span>
-  )
-}
-
-/** Says so when the page can't vouch for what it shows. */
-function FeedLost(): VNode {
-  const isLost = feedState.value === 'lost'
-  return (
-    <div role="alert">
-      {isLost && (
-        <p class="feed-lost">
-          <Icon name="warning" />
-          <span>
-            The service does not answer.{' '}
-            {liveAtMs.value > 0 && (
-              <>
-                What is shown is <span class="number">{duration(Math.max(0, nowMs.value - liveAtMs.value))}</span>{' '}
-                old.{' '}
-              </>
-            )}
-            It is asked again by itself.
-          </span>
-        </p>
-      )}
-    </div>
   )
 }

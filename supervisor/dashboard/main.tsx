@@ -82,6 +82,8 @@ addEventListener('hashchange', () => {
   dialog.value = null
   place.value = placeOf(location.hash)
   scrollTo(0, 0)
+  // Where a page of links would begin anew: whoever reads with their ears goes on with what is new.
+  document.querySelector<HTMLElement>('#main')?.focus({ preventScroll: true })
 })
 addEventListener('online', () => feed.hurry())
 document.addEventListener('visibilitychange', () => {

@@ -1,11 +1,14 @@
 import type { ComponentChildren, VNode } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { FeedLost } from '../parts/feed-lost.tsx'
 import { Icon } from '../parts/icon.tsx'
+import { Toasts } from '../parts/toasts.tsx'
 import { dialog } from '../ui.ts'
 
 /**
  * The browser's own modal dialog: it keeps the focus inside, closes with Escape, and gives the focus back to what opened
- * it. What has `autofocus` inside gets the focus first.
+ * it. What has `autofocus` inside gets the focus first. Whatever is outside can neither be reached nor heard meanwhile, so
+ * what is to be told is told inside.
  */
 export function Dialog(props: { title: string; wide?: boolean; children: ComponentChildren }): VNode {
   const element = useRef<HTMLDialogElement>(null)
@@ -26,6 +29,7 @@ export function Dialog(props: { title: string; wide?: boolean; children: Compone
       onClose={closeDialog}
       onClick={(event) => event.target === element.current && closeDialog()}
     >
+      <FeedLost />
       <div class="dialog-body">
         <header>
           <h2 id="dialog-title">{props.title}</h2>
@@ -35,6 +39,7 @@ export function Dialog(props: { title: string; wide?: boolean; children: Compone
         </header>
         {props.children}
       </div>
+      <Toasts />
     </dialog>
   )
 }

@@ -22,6 +22,7 @@ export function SetAsidePage(): VNode {
     }
   }
   useEffect(() => void load(), [])
+  if (!isAdmin.value) return <p class="nothing">This login can only look.</p>
 
   const putBack = ({ id, accountId, reason }: SetAsideSession): void => {
     const isLoggedOut = reason === 'logged_out'
@@ -64,11 +65,9 @@ export function SetAsidePage(): VNode {
                 <th scope="col">Why</th>
                 <th scope="col">Since</th>
                 <th scope="col">Size</th>
-                {isAdmin.value && (
-                  <th scope="col">
-                    <span class="visually-hidden">Actions</span>
-                  </th>
-                )}
+                <th scope="col">
+                  <span class="visually-hidden">Actions</span>
+                </th>
               </tr>
             </thead>
             <tbody>
@@ -87,13 +86,11 @@ export function SetAsidePage(): VNode {
                     <Age at={session.setAsideAt} />
                   </td>
                   <td class="number">{bytes(session.sizeBytes)}</td>
-                  {isAdmin.value && (
-                    <td>
-                      <button type="button" onClick={() => putBack(session)}>
-                        Put back
-                      </button>
-                    </td>
-                  )}
+                  <td>
+                    <button type="button" onClick={() => putBack(session)}>
+                      Put back
+                    </button>
+                  </td>
                 </tr>
               ))}
             </tbody>
