@@ -79,13 +79,14 @@ function table(accounts: readonly AccountView[], nowMs: number, colours: boolean
 
 /** Why an account is not connected, and when it tries again. */
 export function reasonText(
-  { status, reason, detail, attempt, nextTryAt, desired }: AccountView,
+  { status, reason, detail, todo, attempt, nextTryAt, desired }: AccountView,
   nowMs: number,
 ): string {
   if (status === 'connected' || desired === 'paused') return ''
   const why = detail ?? (reason === null ? '' : REASONS[reason])
   const next = nextTryAt === null ? '' : ` Try ${attempt + 1} in ${duration(Date.parse(nextTryAt) - nowMs)}.`
-  return plain(why) + next
+  const what = todo === null ? '' : ` ${todo.message}`
+  return plain(why) + plain(what) + next
 }
 
 /** In one unit or two: 45 s, 12 min, 3 h 20 min, 5 d 2 h. */

@@ -27,10 +27,11 @@ export function activityOf(view: AccountView): object {
 }
 
 function statusKey(view: AccountView): string {
-  const { name, phone, status, reason, detail, needsPerson, desired, notice, attempt } = view
+  const { name, phone, status, reason, detail, todo, needsPerson, desired, notice, attempt } = view
   const { reconnectCount, restarts24h, needsQR } = view
   const { state, pid, startedAt, crashCount, generation } = view.process
   return JSON.stringify([
+    todo,
     [name, phone, status, reason, detail, needsPerson, desired, notice, attempt, reconnectCount, restarts24h, needsQR],
     [state, pid, startedAt, crashCount, generation],
   ])

@@ -47,6 +47,7 @@ export class History {
   readonly #counted = new Map<string, { in: number; out: number }>()
   /** Accounts whose state since the start is recorded: what was before it is another run's. */
   readonly #seen = new Set<string>()
+  #pruning: Promise<void> = Promise.resolve()
   #today = ''
   #timer: Timer | undefined
   #unsubscribe: (() => void) | undefined
@@ -87,9 +88,9 @@ export class History {
     }
     if (this.#damaged > 0) log.warn({ event: 'history.damaged', lines: this.#damaged }, 'Lines were left out')
     this.#writer.write({ k: 'start', at: nowMs })
-    this.#beginDay(nowMs)
     this.#unsubscribe = registry.subscribe((accountId) => this.#look(accountId))
     for (const { record } of registry.all()) this.#look(record.accountId)
+    this.#beginDay(nowMs)
     this.#armMinute()
   }
 
@@ -103,6 +104,12 @@ export class History {
     this.#writer.write({ k: 'stop', at: clock.nowMs() })
     await withDeadline(this.#writer.flush(), STOP_DEADLINE_MS, clock)
     this.#writer.stop()
+  }
+
+  /** Resolves when the disk has had its turn: what can be written is. For whoever has to know. */
+  async settled(): Promise<void> {
+    await this.#writer.flush()
+    await this.#pruning
   }
 
   /** The pictures of the last `hours`: a strip of each account, and the fleet. */
@@ -147,7 +154,7 @@ export class History {
   #past(accountId: string): Transition[] {
     const own = this.#transitions.get(accountId) ?? []
     const firstMs = own[0]?.atMs ?? Infinity
-    const gaps = this.#gaps.filter(({ fromMs }) => fromMs > firstMs).map(({ fromMs }) => notRunning(fromMs))
+    const gaps = this.#gaps.filter(({ fromMs }) => fromMs >= firstMs).map(({ fromMs }) => notRunning(fromMs))
     return [...own, ...gaps].sort((a, b) => a.atMs - b.atMs)
   }
 
@@ -217,7 +224,7 @@ export class History {
       const { status, reason } = registry.statusOf(account)
       this.#writer.write({ ...changeOf(account, nowMs, { status, reason }), v: 1 })
     }
-    pruneHistory(this.#directory, nowMs, keep).catch((error: unknown) => {
+    this.#pruning = pruneHistory(this.#directory, nowMs, keep).catch((error: unknown) => {
       log.warn({ event: 'history.not_pruned', cause: errnoOf(error) ?? messageOf(error) }, 'History')
     })
   }
@@ -238,7 +245,9 @@ export class History {
           if (lastMs !== undefined) this.#gaps.push({ fromMs: lastMs, toMs: record.at })
           break
         case 's':
-          if (record.v === undefined || !this.#transitions.has(record.a)) this.#add(record.a, record)
+          if (record.v === undefined) this.#add(record.a, record)
+          // How it stood is no transition: known of the time before, and told to nobody.
+          else if (!this.#transitions.has(record.a)) this.#add(record.a, { ...record, at: this.#memoryFromMs - 1 })
           break
         case 'm':
           if (record.at > this.#memoryFromMs) {

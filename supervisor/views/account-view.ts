@@ -2,6 +2,7 @@ import type { Static } from 'typebox'
 import { maskPhone } from '../../shared/phone.ts'
 import { REASONS, type Reason } from '../../shared/states.ts'
 import type { Account } from '../accounts/registry.ts'
+import { ageInWords } from '../backup/words.ts'
 import { recent } from '../fleet/workers.ts'
 import type { DashboardAccount } from '../http/schemas/dashboard.ts'
 import type { ViewDeps } from './fleet-view.ts'
@@ -15,7 +16,7 @@ export function accountView(account: Account, deps: ViewDeps): AccountView {
   const { registry, clock } = deps
   const nowMs = clock.nowMs()
   const { record, process, child, counts } = account
-  const { status, reason, attempt, nextTryAtMs, needsPerson } = registry.statusOf(account)
+  const { status, reason, attempt, nextTryAtMs, todo, needsPerson } = registry.statusOf(account)
   return {
     accountId: record.accountId,
     name: record.name,
@@ -23,6 +24,7 @@ export function accountView(account: Account, deps: ViewDeps): AccountView {
     status,
     reason,
     detail: detailOf(account, reason),
+    todo,
     needsPerson,
     desired: record.desired,
     statusSince: new Date(registry.statusSinceMs(record.accountId)).toISOString(),
@@ -85,9 +87,11 @@ function noticeOf({ recovery }: Account, nowMs: number): AccountView['notice'] {
   if (recovery === null || nowMs - recovery.atMs > NOTICE_MS) return null
   const at = new Date(recovery.atMs).toISOString()
   if (recovery.from === 'backup') {
-    const savedAt = recovery.savedAtMs === undefined ? 'unknown' : new Date(recovery.savedAtMs).toISOString()
+    const { savedAtMs, atMs } = recovery
+    const savedAt = savedAtMs === undefined ? 'unknown' : new Date(savedAtMs).toISOString()
+    const age = savedAtMs === undefined ? 'of unknown age' : `${ageInWords(atMs - savedAtMs)} old`
     const message =
-      `The session was restored from a backup that was saved at ${savedAt}. ` +
+      `The session was restored from a backup that was ${age} (saved at ${savedAt}). ` +
       'The next messages of some contacts need a retry, which heals by itself.'
     return { code: 'session_restored', at, message }
   }

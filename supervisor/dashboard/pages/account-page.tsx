@@ -113,13 +113,12 @@ function MainActions({ account }: { account: Account }): VNode {
 }
 
 function Words({ account }: { account: Account }): VNode {
-  const need = needOf(account)
   return (
     <>
       {account.detail !== null && <p>{account.detail}</p>}
-      {need !== null && need.todo !== account.detail && (
+      {account.todo !== null && (
         <p>
-          <b>What to do:</b> {need.todo}
+          <b>What to do:</b> {account.todo.message}
         </p>
       )}
       {account.notice !== null && (

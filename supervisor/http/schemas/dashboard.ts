@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { REASON_NAMES } from '../../../shared/states.ts'
+import { REASON_NAMES, TODO_ACTIONS } from '../../../shared/states.ts'
 import { ACTIONS } from '../../core/bulk-action.ts'
 import { TROUBLE_KINDS } from '../../core/fleet-trouble.ts'
 import { IsoTime, Nullable, RestartProgress, Status } from './common.ts'
@@ -25,6 +25,9 @@ export const DashboardAccount = Type.Object({
   reason: Nullable(Type.Enum(REASON_NAMES)),
   /** The reason in words, or what the worker itself said of it. */
   detail: Nullable(Type.String()),
+  /** What a person should do about it: a word for a program, a sentence for the person. */
+  todo: Nullable(Type.Object({ action: Type.Enum([...TODO_ACTIONS]), message: Type.String() })),
+  /** Nothing will change before that is done. */
   needsPerson: Type.Boolean(),
   desired: Type.Union([Type.Literal('running'), Type.Literal('paused'), Type.Literal('removed')]),
   statusSince: IsoTime,

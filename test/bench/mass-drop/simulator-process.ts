@@ -51,6 +51,11 @@ export class SimulatorProcess {
     return ((await this.#call('POST', '/connections/drop', {})) as { dropped: number }).dropped
   }
 
+  /** Cuts the connections of one phone. */
+  async drop(phone: string): Promise<void> {
+    await this.#call('POST', '/connections/drop', { phone })
+  }
+
   async stopListening(): Promise<void> {
     await this.#call('POST', '/listener/stop')
   }

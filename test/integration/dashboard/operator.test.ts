@@ -16,16 +16,15 @@ await t.test('an operator in front of the dashboard', async (t) => {
   const sessionsPath = join(t.testdir({ sessions: {} }), 'sessions')
   const simulator = await startSimulator()
   t.teardown(() => simulator.close())
-  const start = async (port: string): Promise<SupervisorProcess> => {
-    const env = { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey, VIEWER_TOKEN, PORT: port }
+  const start = async (): Promise<SupervisorProcess> => {
+    const env = { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey, VIEWER_TOKEN }
     const service = new SupervisorProcess({ sessionsPath, env })
     t.teardown(() => service.end('SIGKILL'))
     return service.listening()
   }
-  let service = await start('0')
-  const { port } = new URL(service.url)
+  let service = await start()
   // Between the browser and the service, so that the feed can be cut.
-  const proxy = await startStallingProxy(t, Number(port))
+  const proxy = await startStallingProxy(t, portOf(service))
   const url = `http://127.0.0.1:${proxy.port}`
   const browser = await launchBrowser()
   t.teardown(() => browser.close())
@@ -119,9 +118,8 @@ await t.test('an operator in front of the dashboard', async (t) => {
   await t.test('pauses and resumes from the menu of a row, by keyboard alone', async () => {
     await button('Actions for Phone 2').focus()
     await page.keyboard.press('Enter')
-    const item = page.getByRole('menuitem', { name: 'Pause' })
-    while (!(await item.evaluate('element => element === document.activeElement')))
-      await page.keyboard.press('ArrowDown')
+    await page.getByRole('menu').waitFor()
+    while ((await focused(page)) !== 'Pause') await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
     await row('Phone 2').getByText('Paused', { exact: true }).waitFor()
     await focusOn(page, 'Actions for Phone 2')
@@ -199,12 +197,13 @@ await t.test('an operator in front of the dashboard', async (t) => {
     })
     const { accounts } = await service.dashboard()
     const phone5 = accounts.find(({ name }) => name === 'Phone 5')?.accountId ?? ''
-    proxy.cut()
+    // Nobody listens there.
+    proxy.leadTo(1)
     await page.getByRole('alert').getByText('The service does not answer').waitFor()
     t.ok(await page.locator('main.is-stale').count(), 'what is old is grey')
     await service.api('POST', `/api/whatsapp/accounts/${phone5}/pause`)
     await row('Phone 5').getByText('Connected').waitFor()
-    proxy.release()
+    proxy.leadTo(portOf(service))
     await row('Phone 5').getByText('Paused', { exact: true }).waitFor()
     await page.getByText('The service does not answer').waitFor({ state: 'detached' })
     t.equal(await page.locator('main.is-stale').count(), 0)
@@ -214,7 +213,8 @@ await t.test('an operator in front of the dashboard', async (t) => {
   await t.test('the service dies and comes back, and so does the page', async () => {
     await service.end('SIGKILL')
     await page.getByRole('alert').getByText('The service does not answer').waitFor()
-    service = await start(port)
+    service = await start()
+    proxy.leadTo(portOf(service))
     await page.getByText('The service does not answer').waitFor({ state: 'detached' })
     await until(
       'five rows that are connected',
@@ -248,11 +248,22 @@ await t.test('an operator in front of the dashboard', async (t) => {
   t.strictSame([...new Set(failures)], ['401 GET /api/me'])
 })
 
+function portOf({ url }: SupervisorProcess): number {
+  return Number(new URL(url).port)
+}
+
+/** What the focused element is called. */
+async function focused(page: Page): Promise<string> {
+  return page.evaluate<string>('(document.activeElement.ariaLabel ?? document.activeElement.textContent).trim()')
+}
+
 /** Waits until the button of this name has the focus: a dialog gives it back when it has closed. */
 async function focusOn(page: Page, name: string): Promise<void> {
-  const button = page.getByRole('button', { name, exact: true })
+  let seen = ''
   await until(
     `the focus on ${name}`,
-    async () => (await button.evaluate('element => element === document.activeElement')) === true,
+    async () => (seen = await focused(page)) === name,
+    30_000,
+    () => seen,
   )
 }

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { REASON_NAMES } from '../../../../shared/states.ts'
+import { REASON_NAMES, TODOS, type Reason } from '../../../../shared/states.ts'
 import { retryDelayMs } from '../../../../supervisor/dashboard/core/feed-policy.ts'
 import { parseFeedEvent } from '../../../../supervisor/dashboard/core/feed-events.ts'
-import { compareNeeds, needOf } from '../../../../supervisor/dashboard/core/needs-you.ts'
+import { compareNeeds, needOf, REMEDY_WORDS } from '../../../../supervisor/dashboard/core/needs-you.ts'
 import {
   age,
   bytes,
@@ -55,14 +55,19 @@ t.test('paused is a state of its own, and needs nobody', async (t) => {
   t.equal(needOf(paused), null)
 })
 
-t.test('whatever waits for a person says what to do', async (t) => {
+t.test('whatever waits for a person says what to do, and has its button', async (t) => {
+  const needy = (reason: Reason) => {
+    const { action, message } = TODOS[reason] ?? { action: 'restart', message: '' }
+    const todo = message === '' ? null : { action, message }
+    return needOf(dashboardAccount({ status: 'disconnected', reason, needsPerson: true, detail: 'Words.', todo }))
+  }
   t.equal(needOf(dashboardAccount({ status: 'disconnected', reason: 'connection_lost' })), null)
   for (const reason of REASON_NAMES.filter((name) => name !== 'paused')) {
-    const need = needOf(dashboardAccount({ status: 'disconnected', reason, needsPerson: true, detail: 'Words.' }))
-    t.ok(need !== null && need.todo.length > 5, reason)
+    const need = needy(reason)
+    t.ok(need !== null && need.todo.length > 5 && REMEDY_WORDS[need.remedy] !== '', reason)
   }
-  const scan = needOf(dashboardAccount({ status: 'needs_qr', reason: 'qr_expired' }))
-  const recover = needOf(dashboardAccount({ status: 'disconnected', reason: 'session_damaged', needsPerson: true }))
+  const scan = needy('qr_expired')
+  const recover = needy('session_damaged')
   t.equal(scan?.remedy, 'scan')
   t.equal(recover?.remedy, 'recover')
   if (scan !== null && recover !== null) t.ok(compareNeeds(recover, scan) < 0, 'a decision before a phone')
