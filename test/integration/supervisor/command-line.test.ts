@@ -138,9 +138,18 @@ await t.test('from the terminal, and through the whole service', async (t) => {
     t.match(await run('remove', two), { code: 1, stderr: /Nothing was removed/ })
     t.match(await run('restart', 'nobody'), { code: 1, stderr: /no account "nobody"/ })
     t.match(await run('restart', 'account_'), { code: 1, stderr: /may be/ })
-    for (const args of [['fly'], ['add', 'x'], ['logs'], ['status', '--yes'], ['pause'], ['status', '--nonsense']]) {
-      t.match(await run(...args), { code: 64, stderr: /Usage:/ }, args.join(' '))
-    }
+    // Each is a process of its own: all at once.
+    const usage = [
+      ['fly'],
+      ['add', 'x'],
+      ['status', '--yes'],
+      ['pause'],
+      ['status', '--nonsense'],
+      ['logs', 'x', '--lines', '0'],
+    ]
+    const refused = await Promise.all(usage.map((args) => run(...args)))
+    for (const [index, result] of refused.entries())
+      t.match(result, { code: 64, stderr: /Usage:/ }, `usage ${index}`)
     t.match(await new CliProcess(['status'], { PORT: '1' }).ended(), { code: 69, stderr: /does not answer/ })
     const wrong = join(root, 'token')
     writeFileSync(wrong, 'wrong\n')
