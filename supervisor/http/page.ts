@@ -43,7 +43,7 @@ export function createPage(sourcePath: string): Page {
         files.set(url, fileURLToPath(import.meta.resolve(specifier)))
       }
       for (const [url, path] of files) {
-        app.get(url, (_request, reply) => reply.sendFile(basename(path), dirname(path)))
+        app.get(url, { schema: { hide: true } }, (_request, reply) => reply.sendFile(basename(path), dirname(path)))
       }
     },
   }
