@@ -53,13 +53,11 @@ t.test(
     writeFileSync(join(sessionsPath, LOGINS_FILE), '{"logins":[{}]}')
     const logins = await open(sessionsPath)
     t.match(lines().at(-1), { event: 'access.logins_damaged' })
-    const { value } = logins.create('admin', null)
-    await logins.stop()
+    const { value } = await logins.create('admin', null)
     t.ok((await open(sessionsPath)).get(keyOf(value)))
 
     const nowhere = await open(join(sessionsPath, 'not', 'there'))
-    const unsaved = nowhere.create('admin', null)
-    await nowhere.stop()
+    const unsaved = await nowhere.create('admin', null)
     t.match(lines().at(-1), { event: 'access.logins_not_saved' })
     t.ok(nowhere.get(keyOf(unsaved.value)))
   },
