@@ -60,6 +60,8 @@ function leave(notice: string): void {
 }
 
 async function logOut(): Promise<void> {
+  // The service ends the stream with the login, which is no loss.
+  feed.stop()
   await request('POST', '/api/logout').catch(() => undefined)
   leave('')
 }

@@ -148,8 +148,7 @@ await t.test('from the terminal, and through the whole service', async (t) => {
       ['logs', 'x', '--lines', '0'],
     ]
     const refused = await Promise.all(usage.map((args) => run(...args)))
-    for (const [index, result] of refused.entries())
-      t.match(result, { code: 64, stderr: /Usage:/ }, `usage ${index}`)
+    for (const [index, result] of refused.entries()) t.match(result, { code: 64, stderr: /Usage:/ }, `usage ${index}`)
     t.match(await new CliProcess(['status'], { PORT: '1' }).ended(), { code: 69, stderr: /does not answer/ })
     const wrong = join(root, 'token')
     writeFileSync(wrong, 'wrong\n')
