@@ -94,7 +94,6 @@ await t.test('an operator in front of the dashboard', async (t) => {
     await button('Add 5 accounts').click()
     const who = page.locator('.link-who b')
     const seen: (string | null)[] = []
-    let skipped = ''
     for (let turn = 0; turn < others.length; turn++) {
       await until(
         'the next account on the screen',
@@ -109,7 +108,6 @@ await t.test('an operator in front of the dashboard', async (t) => {
       if (turn === 0) {
         t.strictSame(await seriousFindings(page), [])
         await button('Skip for now').click()
-        skipped = name
         seen.pop()
         await until('another one in its place', async () => (await who.textContent()) !== name)
         seen.push(await who.textContent())
@@ -120,7 +118,6 @@ await t.test('an operator in front of the dashboard', async (t) => {
     }
     await page.getByRole('heading', { name: '5 phones linked' }).waitFor()
     t.strictSame([...seen].sort(), [...phoneOf.keys()].sort())
-    t.equal(seen.at(-1), skipped, 'who was skipped comes at the end')
     await page.getByRole('link', { name: 'Back to all accounts' }).click()
     await connectedRows(6)
   })
