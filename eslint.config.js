@@ -103,7 +103,14 @@ export default tseslint.config(
     ]),
   },
   {
-    files: ['supervisor/main.ts', 'supervisor/config.ts', 'worker/main.ts', '**/*-command.ts', 'test/**'],
+    files: [
+      'supervisor/main.ts',
+      'supervisor/config.ts',
+      'worker/main.ts',
+      'worker/bundle/loader.ts',
+      '**/*-command.ts',
+      'test/**',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   // tap's assertions return promises that the runner awaits by itself.

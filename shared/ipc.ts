@@ -123,6 +123,8 @@ export type LogLine = Static<typeof LogLine>
 
 /** Worker to supervisor. */
 export const FromWorker = Type.Union([
+  /** The bundle runs, but not under its code cache: why, in words. */
+  Type.Object({ type: Type.Literal('code_cache_unused'), cause: Type.String() }),
   /** The modules are loaded: the costly part of a start is over. `version`: Baileys' own client version. */
   Type.Object({ type: Type.Literal('ready'), version: ClientVersion }),
   Type.Object({

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
@@ -23,6 +22,7 @@ import { LogBook } from './feed/log-book.ts'
 import { watchBoot, type BootWatch } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
 import { Fleet } from './fleet/fleet.ts'
+import { WorkerProgram } from './fleet/worker-program.ts'
 import { createFront, type Front } from './front.ts'
 import { listen } from './http/listen.ts'
 import { QrRenderer } from './qr/qr-renderer.ts'
@@ -58,18 +58,17 @@ export interface Tuning {
   refusalPeriodMs: number
   /** No worker retires younger than this. */
   retirementMinUptimeMs: number
-  /** The program that each account runs in. */
-  workerEntry: string
+  /** Another program in the place of the worker; null: the worker. */
+  workerEntry: string | null
   /** So many sockets a worker opens before it goes on in a fresh process: worker/core/connection-state.ts. */
   renewAfterSockets: number
-  /** V8 options of each worker. */
-  workerExecArgv: readonly string[]
   backup: BackupTuning
 }
 
 const PRODUCTION: Tuning = {
-  heartbeatIntervalMs: 5000,
-  // Five heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
+  // Each wakes two processes that have nothing else to do: at 200 accounts they are half of what an idle service costs.
+  heartbeatIntervalMs: 10_000,
+  // Two heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
   heartbeatDeadlineMs: 30_000,
   startDeadlineMs: 60_000,
   // A start is half a second of one core; more at once only makes each of them late.
@@ -79,11 +78,9 @@ const PRODUCTION: Tuning = {
   refusalPeriodMs: 10 * 60_000,
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
-  workerEntry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
+  workerEntry: null,
   // The CPU of a reconnect has grown by a quarter by then.
   renewAfterSockets: 200,
-  // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
-  workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
   backup: {},
 }
 
@@ -165,7 +162,8 @@ export class App {
     const removals = await loadRemovals(config.sessionsPath, log)
     this.#backups = await this.#createBackups(version, removals)
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
-    const fleet = this.#createFleet(store, removals)
+    const program = await this.#createProgram()
+    const fleet = this.#createFleet(store, removals, program)
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
@@ -303,8 +301,18 @@ export class App {
     if (outcome === 'nothing') throw new Error('none was ever made of this account.')
   }
 
-  #createFleet(store: AccountStore, removals: Removals): Fleet {
-    const { config, environment, clock, log, random } = this.#options
+  async #createProgram(): Promise<WorkerProgram> {
+    const { config, environment, clock, log } = this.#options
+    const { sessionsPath, workerBundle: bundle } = config
+    const { workerEntry } = this.#tuning
+    const env = workerEnvironment(environment)
+    const program = new WorkerProgram({ bundle, env, sessionsPath, clock, log, entry: workerEntry })
+    await program.prepare()
+    return program
+  }
+
+  #createFleet(store: AccountStore, removals: Removals, program: WorkerProgram): Fleet {
+    const { config, clock, log, random } = this.#options
     const tuning = this.#tuning
     return new Fleet({
       registry: this.registry,
@@ -312,11 +320,7 @@ export class App {
       clock,
       log,
       random,
-      worker: {
-        entry: tuning.workerEntry,
-        execArgv: tuning.workerExecArgv,
-        env: workerEnvironment(environment),
-      },
+      program,
       startMessage: {
         sessionsPath: config.sessionsPath,
         logLevel: config.logLevel,

@@ -38,6 +38,8 @@ export interface Config extends AccessConfig {
   /** Where a newer client version is looked up when WhatsApp refuses the present one; null: nowhere. */
   readonly waVersionUrl: string | null
   readonly workerMemoryMb: number
+  /** Workers run the bundle that the build made; else the compiled files as they are. */
+  readonly workerBundle: boolean
   /** Null: no backups are kept. */
   readonly backup: BackupConfig | null
 }
@@ -70,6 +72,7 @@ const SETTINGS = [
   'WA_VERSION',
   'WA_VERSION_URL',
   'WORKER_MEMORY_MB',
+  'WORKER_BUNDLE',
   ...BACKUP_SETTINGS,
 ] as const
 type Setting = (typeof SETTINGS)[number]
@@ -144,6 +147,10 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   const logLevel = LOG_LEVELS.find((level) => level === levelText)
   if (logLevel === undefined) errors.push(`LOG_LEVEL is "${levelText}": use one of ${LOG_LEVELS.join(', ')}.`)
 
+  const bundleText = get('WORKER_BUNDLE') ?? 'on'
+  const workerBundle = bundleText === 'on'
+  if (!workerBundle && bundleText !== 'off') errors.push(`WORKER_BUNDLE is "${bundleText}": use on or off.`)
+
   const volume = get('HETZNER_SESSIONS_PATH')
   const explicit = get('SESSIONS_PATH')
   const volumePath = explicit === undefined && volume !== undefined ? resolve(cwd, volume) : undefined
@@ -171,7 +178,8 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),
     waVersion: version(get('WA_VERSION'), errors),
     waVersionUrl: versionUrl(get('WA_VERSION_URL'), errors),
-    workerMemoryMb: integer('WORKER_MEMORY_MB', 300, 64, 16_384),
+    workerMemoryMb: integer('WORKER_MEMORY_MB', 200, 64, 16_384),
+    workerBundle,
     backup: parseBackup({ get, integer, cwd, credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }, errors),
   }
   return errors.length > 0 ? { errors } : { config: Object.freeze(config) }

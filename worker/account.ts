@@ -66,9 +66,11 @@ export class Account {
   #begun: Promise<void> = Promise.resolve()
   readonly #ending: Ending
   #lastSnapshot: LastSnapshot = null
+  readonly #bornAtMs: number
 
   constructor(options: AccountOptions) {
     this.#options = options
+    this.#bornAtMs = options.clock.nowMs()
     this.#version = versionToAnnounce(options.start.socket)
     this.#activity = new ActivityRecord(options.clock)
     this.#changes = new SessionReport({ ...options, isLinked: () => this.#isLinked() })
@@ -170,6 +172,13 @@ export class Account {
   get quietForMs(): number {
     const lastMs = this.#activity.times.lastMessageInAtMs
     return lastMs === null ? Number.POSITIVE_INFINITY : Math.max(0, this.#options.clock.nowMs() - lastMs)
+  }
+
+  /** Since anything at all of the account happened, the begin of this process included. */
+  get idleForMs(): number {
+    const { lastEventAtMs, lastMessageInAtMs, lastAckedOutAtMs } = this.#activity.times
+    const lastMs = Math.max(this.#bornAtMs, lastEventAtMs ?? 0, lastMessageInAtMs ?? 0, lastAckedOutAtMs ?? 0)
+    return Math.max(0, this.#options.clock.nowMs() - lastMs)
   }
 
   /** Goes on in a fresh process, unless a login or a pairing is under way. */

@@ -5,9 +5,12 @@ import { EXIT } from '../shared/exit-codes.ts'
 import { parseToWorker, type FromWorker, type StartMessage, type ToWorker } from '../shared/ipc.ts'
 import { createLog, LOG_LEVELS } from '../shared/log.ts'
 import { LogCopy, tee } from '../shared/log-copy.ts'
+import { phaseOf } from '../shared/phase.ts'
 import { maskNumbers } from '../shared/phone.ts'
 import { silenceConsole } from './console.ts'
 import { HealthWatch } from './health-watch.ts'
+import { IdleCollection } from './idle-collection.ts'
+import { sourceStack } from './source-stack.ts'
 
 /**
  * A worker's entry: a start message in, an exit code out. It ends by the supervisor's `stop`, by the loss of the
@@ -45,11 +48,10 @@ const startReceived = new Promise<StartMessage>((resolve) => {
 process.on('disconnect', () => lose())
 
 // The heavy imports come after the console is silenced, and while the start message is on its way.
-const { Account } = await import('./account.ts')
-const { BUNDLED_VERSION } = await import('./socket/client-version.ts')
-const start = await startReceived
+const modules = Promise.all([import('./account.ts'), import('./socket/client-version.ts')])
+/** For the loader of the bundle: everything that a start needs is loaded. */
+export const loaded: Promise<unknown> = modules
 
-const level = LOG_LEVELS.find((known) => known === start.logLevel) ?? 'info'
 /** Resolves when the message is in the channel, and also when there is no channel any more. */
 function send(message: FromWorker): Promise<void> {
   return new Promise((resolve) => {
@@ -58,67 +60,88 @@ function send(message: FromWorker): Promise<void> {
   })
 }
 
-const copy = new LogCopy((lines, dropped) => send({ type: 'log', lines, dropped }), systemClock)
-const log = createLog(level, tee(process.stdout, copy)).child({ accountId: start.accountId })
-
-const account = new Account({
-  start,
-  clock: systemClock,
-  log,
-  random: Math.random,
-  send,
-  exit: (code) => process.exit(code),
-})
-
-hear = (message) => {
-  switch (message.type) {
-    case 'permit':
-    case 'retry':
-    case 'abandon':
-    case 'pair':
-    case 'number_taken':
-    case 'set_aside_answer':
-    case 'use_version':
-    case 'request_pairing_code':
-    case 'messages_received':
-    case 'log_out':
-    case 'snapshot_request':
-      return account.handle(message)
-    case 'stop':
-      return void account.stop(message.lastSnapshot)
-    case 'start':
-      return
-    default:
-      return message satisfies never
-  }
-}
-lose = () => {
-  log.warn({ event: 'supervisor.lost' }, 'The supervisor is gone: flushing and leaving')
-  void withDeadline(account.stop(), ORPHAN_DEADLINE_MS, systemClock).then((result) => {
-    if (result === LATE) process.exit(EXIT.notFlushed.code)
-  })
-}
-process.on('unhandledRejection', (reason) => account.handleUnhandled(reason))
-process.on('uncaughtException', (error) => {
-  log.fatal(
-    { event: 'worker.crashed', cause: maskNumbers(messageOf(error)), stack: maskNumbers(error.stack ?? '') },
-    'Bug',
-  )
+// No await at the top: the bundle is a CommonJS module, which has none.
+void run().catch((error: unknown) => {
+  process.stderr.write(`The worker could not start: ${error instanceof Error ? sourceStack(error) : String(error)}\n`)
   process.exit(EXIT.crashed.code)
 })
 
-let lastBeatMs = systemClock.monotonicMs()
-const health = new HealthWatch(start.retirement, systemClock, log)
-setInterval(() => {
-  const nowMs = systemClock.monotonicMs()
-  const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
-  lastBeatMs = nowMs
-  const { rssBytes, cpuMs, retire } = health.look(account.quietForMs)
-  const { activity, counts } = account
-  void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), cpuMs, activity, counts })
-  if (retire) account.retire()
-}, start.heartbeatIntervalMs)
+async function run(): Promise<void> {
+  const [{ Account }, { BUNDLED_VERSION }] = await modules
+  const start = await startReceived
 
-await send({ type: 'ready', version: BUNDLED_VERSION })
-void account.begin()
-for (const message of early) hear(message)
+  const level = LOG_LEVELS.find((known) => known === start.logLevel) ?? 'info'
+  const copy = new LogCopy((lines, dropped) => send({ type: 'log', lines, dropped }), systemClock)
+  const log = createLog(level, tee(process.stdout, copy)).child({ accountId: start.accountId })
+
+  const account = new Account({
+    start,
+    clock: systemClock,
+    log,
+    random: Math.random,
+    send,
+    exit: (code) => process.exit(code),
+  })
+
+  hear = (message) => {
+    switch (message.type) {
+      case 'permit':
+      case 'retry':
+      case 'abandon':
+      case 'pair':
+      case 'number_taken':
+      case 'set_aside_answer':
+      case 'use_version':
+      case 'request_pairing_code':
+      case 'messages_received':
+      case 'log_out':
+      case 'snapshot_request':
+        return account.handle(message)
+      case 'stop':
+        return void account.stop(message.lastSnapshot)
+      case 'start':
+        return
+      default:
+        return message satisfies never
+    }
+  }
+  lose = () => {
+    log.warn({ event: 'supervisor.lost' }, 'The supervisor is gone: flushing and leaving')
+    void withDeadline(account.stop(), ORPHAN_DEADLINE_MS, systemClock).then((result) => {
+      if (result === LATE) process.exit(EXIT.notFlushed.code)
+    })
+  }
+  process.on('unhandledRejection', (reason) => account.handleUnhandled(reason))
+  process.on('uncaughtException', (error) => {
+    log.fatal(
+      { event: 'worker.crashed', cause: maskNumbers(messageOf(error)), stack: maskNumbers(sourceStack(error)) },
+      'Bug',
+    )
+    process.exit(EXIT.crashed.code)
+  })
+
+  let lastBeatMs = systemClock.monotonicMs()
+  const health = new HealthWatch(start.retirement, systemClock, log)
+  const collection = new IdleCollection(systemClock, log)
+  const beat = (): void => {
+    const nowMs = systemClock.monotonicMs()
+    const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)
+    lastBeatMs = nowMs
+    const { rssBytes, cpuMs, retire } = health.look(account.quietForMs)
+    const { activity, counts } = account
+    void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), cpuMs, activity, counts })
+    if (retire) account.retire()
+    void collection.look(account.idleForMs)
+  }
+  // Not in step with the other workers, whenever they were started.
+  const phaseMs = phaseOf(start.accountId, start.heartbeatIntervalMs)
+  lastBeatMs += phaseMs - start.heartbeatIntervalMs
+  setTimeout(() => {
+    beat()
+    setInterval(beat, start.heartbeatIntervalMs)
+  }, phaseMs)
+
+  await send({ type: 'ready', version: BUNDLED_VERSION })
+  void account.begin()
+  for (const message of early) hear(message)
+}

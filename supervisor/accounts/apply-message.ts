@@ -54,6 +54,7 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
     case 'fault':
       return { fault: { reason: message.reason, message: message.message } }
     case 'ready':
+    case 'code_cache_unused':
     case 'permit_request':
     case 'permit_result':
     case 'pairing_code':

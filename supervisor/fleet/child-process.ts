@@ -19,8 +19,10 @@ export interface WorkerProcess {
 }
 
 export interface WorkerCommand {
-  /** Path of the compiled entry. */
+  /** Path of the compiled entry, or of the bundle's loader. */
   entry: string
+  /** Behind the account's id. */
+  args: readonly string[]
   execArgv: readonly string[]
   /** The whole environment of the process: nothing is inherited. */
   env: Readonly<Record<string, string>>
@@ -41,7 +43,7 @@ export function forkWorker(
   }
   let child: ChildProcess
   try {
-    child = fork(command.entry, [accountId], {
+    child = fork(command.entry, [accountId, ...command.args], {
       execArgv: [...command.execArgv],
       env: { ...command.env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

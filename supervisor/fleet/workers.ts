@@ -7,7 +7,7 @@ import { receiptFor, tellReceived } from '../accounts/received.ts'
 import { NO_COUNTS, type Account, type Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
-import { forkWorker, type ProcessEnd, type WorkerCommand, type WorkerProcess } from './child-process.ts'
+import { forkWorker, type ProcessEnd, type WorkerProcess } from './child-process.ts'
 import { ClientVersions } from './client-versions.ts'
 import { findTrouble, type Trouble } from './find-trouble.ts'
 import { Gatekeeper } from './gatekeeper.ts'
@@ -16,6 +16,7 @@ import { killOrphan } from './orphan.ts'
 import { PairingCodes } from './pairing-codes.ts'
 import { Snapshots, type SessionSnapshot, type SnapshotAnswer } from './snapshots.ts'
 import { StartQueue } from './start-queue.ts'
+import type { WorkerProgram } from './worker-program.ts'
 
 /**
  * The one loop: an event of an account (the operator's wish, a worker's message, the end of a process, a timer) goes
@@ -26,7 +27,7 @@ export interface WorkersOptions {
   clock: Clock
   log: Log
   random: () => number
-  worker: WorkerCommand
+  program: Pick<WorkerProgram, 'command' | 'entries' | 'cacheUnused'>
   /** What each worker is told at its start, but for the account itself. */
   startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'recover' | 'backup' | 'socket'> & {
     socket: Pick<StartMessage['socket'], 'url' | 'noiseRootKey'>
@@ -288,12 +289,12 @@ export class Workers {
   }
 
   #spawn(accountId: string, generation: number): void {
-    const { registry, clock, log, worker, startMessage } = this.#options
+    const { registry, clock, log, program, startMessage } = this.#options
     const account = registry.get(accountId)
     if (account === undefined) return
     this.#flushed.delete(accountId)
     const process = forkWorker(
-      worker,
+      program.command,
       accountId,
       (message) => this.#onMessage(accountId, generation, message),
       (end) => this.#onEnd(accountId, generation, end),
@@ -340,6 +341,8 @@ export class Workers {
     const change = applyMessage(account, message, clock.nowMs())
     if (Object.keys(change).length > 0) registry.put({ ...account, ...change })
     switch (message.type) {
+      case 'code_cache_unused':
+        return this.#options.program.cacheUnused(message.cause)
       case 'ready':
         this.#versions.learn(message.version)
         return this.dispatch(accountId, { type: 'ready', generation })
@@ -374,8 +377,8 @@ export class Workers {
         if (message.status === 'connected') this.#refusals.forget(accountId)
         return
       case 'fault': {
-        const { worker, log } = this.#options
-        if (message.holderPid !== null) killOrphan(message.holderPid, accountId, worker.entry, log)
+        const { program, log } = this.#options
+        if (message.holderPid !== null) killOrphan(message.holderPid, accountId, program.entries, log)
         return
       }
       case 'log':

@@ -14,8 +14,8 @@ import { SupervisorProcess, TOKEN } from '../fixtures/supervisor-process.ts'
 import { CHANGE_FILE } from './api/change-file.ts'
 import type { ClientsOrder, ClientsReport } from './api/clients.ts'
 import { until } from '../fixtures/until.ts'
-import { cpuS, describeMachine, loadAverage } from './mass-drop/machine.ts'
-import { SimulatorProcess } from './mass-drop/simulator-process.ts'
+import { cpuS, describeMachine, loadAverage } from './machine.ts'
+import { SimulatorProcess } from './simulator-process.ts'
 
 /**
  * What watching costs, and how late it is: event streams and requests for the whole dashboard, from a process of their
@@ -113,9 +113,12 @@ async function measure(count: number, options: Options): Promise<object> {
   }
   if (!isReal) {
     await writeFile(join(sessionsPath, 'accounts.json'), accountsFile(phones))
-    await writeFile(join(sessionsPath, CHANGE_FILE), String(Math.round((1000 * count) / changesPerS)))
+    await writeFile(join(sessionsPath, CHANGE_FILE), String(Math.round((2 * 1000 * count) / changesPerS)))
   }
   const service = new SupervisorProcess({ sessionsPath, env, ...(isReal ? {} : { entry: SUPERVISOR }) })
+  // Nothing is left behind by a bench that is ended in the middle.
+  const giveUp = (): void => void Promise.all([service.end('SIGKILL'), simulator?.end()]).then(() => process.exit(1))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, giveUp)
   try {
     await service.listening()
     if (simulator !== undefined) await pairAll(service, simulator, phones)
@@ -154,6 +157,7 @@ async function measure(count: number, options: Options): Promise<object> {
       load,
     }
   } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, giveUp)
     await service.end('SIGTERM')
     await simulator?.end()
     await rm(sessionsPath, { recursive: true, force: true })

@@ -27,12 +27,13 @@ function beat(): void {
   send({ type: 'heartbeat', rssBytes, loopDelayMs: 1, cpuMs: (user + system) / 1000, activity, counts })
 }
 
-let isUp = true
+/** A connection that is gone is back after this long. */
+const DOWN_MS = 300
+
 function change(): void {
-  isUp = !isUp
-  const stamp = { code: null, attempt: 0, nextTryAtMs: Date.now() }
-  if (isUp) send({ type: 'connection', status: 'connected', reason: null, ...stamp })
-  else send({ type: 'connection', status: 'connecting', reason: 'stale', ...stamp })
+  const stamp = () => ({ code: null, attempt: 0, nextTryAtMs: Date.now() })
+  send({ type: 'connection', status: 'connecting', reason: 'stale', ...stamp() })
+  setTimeout(() => send({ type: 'connection', status: 'connected', reason: null, ...stamp() }), DOWN_MS)
 }
 
 process.on('disconnect', () => process.exit(0))

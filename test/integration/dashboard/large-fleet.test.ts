@@ -73,7 +73,10 @@ await t.test('two hundred accounts on one page', async (t) => {
     t.equal(await rows.count(), COUNT)
     await page.getByRole('button', { name: 'Account', exact: true }).click()
     await firstName('Shop 200')
-    t.equal(await page.getByRole('columnheader', { name: 'Account' }).getAttribute('aria-sort'), 'descending')
+    t.equal(
+      await page.getByRole('columnheader', { name: 'Account', exact: true }).getAttribute('aria-sort'),
+      'descending',
+    )
     await page.getByRole('button', { name: /Connected$/ }).click()
     await page.getByText('No account fits').waitFor()
     await page.getByRole('button', { name: 'Show all' }).click()

@@ -47,6 +47,7 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
 }
 const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }> } = {
   ready: { type: 'ready', version: [2, 3000, 1] },
+  code_cache_unused: { type: 'code_cache_unused', cause: 'it is damaged' },
   heartbeat: {
     type: 'heartbeat',
     rssBytes: 1,

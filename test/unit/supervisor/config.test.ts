@@ -38,7 +38,8 @@ t.test('nothing set: everything has its default, and only this machine can reach
     waNoiseRootKey: null,
     waVersion: null,
     waVersionUrl: 'https://web.whatsapp.com/sw.js',
-    workerMemoryMb: 300,
+    workerMemoryMb: 200,
+    workerBundle: true,
     backup: null,
   })
   t.ok(Object.isFrozen(config({})))
@@ -108,6 +109,8 @@ const VALID: [Environment, Partial<Config>][] = [
   [{ WA_VERSION_URL: 'https://mirror.example/sw.js' }, { waVersionUrl: 'https://mirror.example/sw.js' }],
   [{ WA_VERSION_URL: 'http://127.0.0.1:1/sw.js' }, { waVersionUrl: 'http://127.0.0.1:1/sw.js' }],
   [{ WORKER_MEMORY_MB: '128' }, { workerMemoryMb: 128 }],
+  [{ WORKER_BUNDLE: 'off' }, { workerBundle: false }],
+  [{ WORKER_BUNDLE: ' on ' }, { workerBundle: true }],
 ]
 for (const [env, expected] of VALID) {
   t.test(JSON.stringify(env), async (t) => t.strictSame(config(env), { ...config({}), ...expected }))
@@ -167,6 +170,7 @@ const INVALID: [Environment, ...mentioned: (string | RegExp)[]][] = [
   [{ WA_VERSION_URL: 'ftp://x/y' }, 'WA_VERSION_URL is "ftp://x/y"', '"off"'],
   [{ WA_VERSION_URL: 'http://example.org/sw.js' }, 'WA_VERSION_URL is'],
   [{ WORKER_MEMORY_MB: '63' }, 'WORKER_MEMORY_MB is "63"'],
+  [{ WORKER_BUNDLE: 'no' }, 'WORKER_BUNDLE is "no": use on or off.'],
   [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL is "verbose"'],
   [{ LOG_LEVEL: 'INFO' }, 'LOG_LEVEL is "INFO"'],
   ...[
