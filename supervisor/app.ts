@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
+import type { LogTarget } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
 import { findSessions, type FoundSession } from './accounts/discover.ts'
@@ -16,6 +17,7 @@ import { restoreSession, type RestoreOptions } from './backup/restore.ts'
 import { Restores } from './backup/restores.ts'
 import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
+import type { ServiceState } from './core/service-state.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
 import { watchBoot } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
@@ -28,6 +30,7 @@ import { packageVersion } from './package-version.ts'
 import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
 import { StorageMonitor } from './storage/probe.ts'
 import { lockSessions } from './storage/sessions-lock.ts'
+import type { OpenOutput } from './systemd/journal-streams.ts'
 
 /** Builds the supervisor from its parts. `main.ts` and tests construct it alike; nothing happens before `start()`. */
 export interface AppOptions {
@@ -37,6 +40,8 @@ export interface AppOptions {
   clock: Clock
   log: Log
   random: () => number
+  /** Where the log of workers goes, and what they print; without it JSON to this process's own output. */
+  workerLog?: { target: LogTarget; openOutput: OpenOutput }
   /** For tests that can't wait for the times of production. */
   tuning?: Partial<Tuning>
   /** In place of what the configuration names. */
@@ -213,6 +218,20 @@ export class App {
     return this.#stopped
   }
 
+  /** As systemd is told. */
+  get state(): ServiceState {
+    const { registry } = this
+    const counts = { connected: 0, connecting: 0, disconnected: 0, needs_qr: 0 }
+    for (const account of registry.all()) counts[registry.statusOf(account).status]++
+    return {
+      phase: this.#status,
+      counts,
+      trouble: this.#fleet?.trouble?.message ?? null,
+      storageProblem: this.#storage?.state.problem ?? null,
+      storageAnsweredMs: this.#storage?.answeredMs ?? this.#options.clock.monotonicMs(),
+    }
+  }
+
   /** Undefined where none are kept. */
   get backups(): Backups | undefined {
     return this.#backups
@@ -285,7 +304,7 @@ export class App {
   }
 
   #createFleet(store: AccountStore): Fleet {
-    const { config, environment, clock, log, random } = this.#options
+    const { config, environment, clock, log, random, workerLog } = this.#options
     const tuning = this.#tuning
     return new Fleet({
       registry: this.registry,
@@ -297,10 +316,12 @@ export class App {
         entry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
         execArgv: tuning.workerExecArgv,
         env: workerEnvironment(environment),
+        openOutput: workerLog?.openOutput,
       },
       startMessage: {
         sessionsPath: config.sessionsPath,
         logLevel: config.logLevel,
+        logTarget: workerLog?.target ?? { kind: 'json' },
         socket: {
           url: config.waSocketUrl,
           noiseRootKey: config.waNoiseRootKey,
