@@ -50,6 +50,7 @@ const StartMessage = Type.Object({
     refusalPeriodMs: Type.Integer(),
     healthCheckIntervalMs: Type.Integer(),
     staleConnectionThresholdMs: Type.Integer(),
+    renewAfterSockets: Type.Integer(),
   }),
   /** When the process goes on in a fresh one: worker/core/retirement.ts. */
   retirement: Type.Object({ memoryLimitBytes: Type.Integer(), minUptimeMs: Type.Integer() }),

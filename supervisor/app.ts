@@ -59,6 +59,8 @@ export interface Tuning {
   refusalPeriodMs: number
   /** No worker retires younger than this. */
   retirementMinUptimeMs: number
+  /** So many sockets a worker opens before it goes on in a fresh process: worker/core/connection-state.ts. */
+  renewAfterSockets: number
   /** V8 options of each worker. */
   workerExecArgv: readonly string[]
   backup: BackupTuning
@@ -76,6 +78,8 @@ const PRODUCTION: Tuning = {
   refusalPeriodMs: 10 * 60_000,
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
+  // The CPU of a reconnect has grown by a quarter by then.
+  renewAfterSockets: 200,
   // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
   workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
   backup: {},
@@ -331,6 +335,7 @@ export class App {
           refusalPeriodMs: tuning.refusalPeriodMs,
           healthCheckIntervalMs: config.healthCheckIntervalMs,
           staleConnectionThresholdMs: config.staleConnectionThresholdMs,
+          renewAfterSockets: tuning.renewAfterSockets,
         },
         retirement: {
           memoryLimitBytes: config.workerMemoryMb * 1024 * 1024,

@@ -47,7 +47,7 @@ export function describeTrouble(kind: TroubleKind, accounts: number, version: st
         ? `WhatsApp refuses the client version of ${many}: another one is being tried.`
         : `WhatsApp refuses the client version ${version}, and no newer one is known. Update this service, or set WA_VERSION. It is tried again, and a newer one looked up, every ten minutes.`
     case 'mass_refusal':
-      return `WhatsApp refused the sessions of ${many} within minutes, which is hardly the work of as many phones. Those sessions were left in their place and are tried again after ten minutes; the first two were set aside and can be put back.`
+      return `WhatsApp refused the sessions of ${many} within minutes, which is hardly the work of as many phones. Those sessions stay in their place and are tried again every ten minutes, for as long as several are refused; the first two were set aside and can be put back. Where it was the phones' doing after all, ask for a QR code of each.`
     case 'network':
       return `${many} can not reach WhatsApp: the network, a firewall or the name resolution of this machine. ${AFTERWARDS}`
     case 'server':

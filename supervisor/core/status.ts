@@ -1,4 +1,11 @@
-import type { ConnectionReport, ConnectionStatus, DesiredState, Reason } from '../../shared/states.ts'
+import {
+  TODOS,
+  type ConnectionReport,
+  type ConnectionStatus,
+  type DesiredState,
+  type Reason,
+  type TodoAction,
+} from '../../shared/states.ts'
 import type { ChildState } from './child-lifecycle.ts'
 
 /** What the API shows of an account: derived from the three states each time it is asked, stored nowhere. */
@@ -8,27 +15,24 @@ export interface PublicStatus {
   attempt: number
   /** Epoch ms. */
   nextTryAtMs: number | null
-  /** Nothing will change before a person does something. */
+  /** What a person should do about it; null where there is nothing to do. */
+  todo: { action: TodoAction; message: string } | null
+  /** Nothing will change before that is done. */
   needsPerson: boolean
 }
 
-const NEEDS_PERSON: ReadonlySet<Reason> = new Set<Reason>([
-  'not_linked',
-  'pairing',
-  'qr_expired',
-  'logged_out',
-  'bad_session',
-  'replaced',
-  'temporarily_banned',
-  'forbidden',
-  'banned',
-  'client_outdated',
-  'session_damaged',
-  'wrong_phone',
-  'passkey_required',
-  'number_taken',
-  'restore_failed',
-])
+const LOOK_AND_RESTART = { action: 'restart', message: "Look into the account's log, then restart it." } as const
+
+/** What this reason asks of a person while nothing is tried by itself. */
+function todoOf(reason: Reason | null, nextTryAtMs: number | null): Pick<PublicStatus, 'todo' | 'needsPerson'> {
+  const todo = reason === null ? undefined : TODOS[reason]
+  if (todo === undefined) return { todo: null, needsPerson: false }
+  const { action, message, isNeeded } = todo
+  // Where a try is planned, what a person could do is worth saying; what they would have to do is not known yet, unless
+  // the try can't change it.
+  if (isNeeded && nextTryAtMs !== null && reason !== 'client_outdated') return { todo: null, needsPerson: false }
+  return { todo: { action, message }, needsPerson: isNeeded && nextTryAtMs === null }
+}
 
 /**
  * @param connection the last report of the process that is alive now; null when it has said nothing yet
@@ -48,8 +52,11 @@ export function publicStatus(
     case 'absent':
       // Nothing runs and something is said of it: the session is on its way from a backup.
       return withoutConnection(fault ?? 'stopped')
-    case 'given_up':
-      return { ...withoutConnection(fault ?? child.reason), needsPerson: true }
+    case 'given_up': {
+      // Whatever it was, nothing follows by itself.
+      const status = withoutConnection(fault ?? child.reason)
+      return { ...status, todo: status.todo ?? LOOK_AND_RESTART, needsPerson: true }
+    }
     case 'backing_off':
       return withoutConnection(fault ?? child.reason, Math.round(child.untilMs + epochOffsetMs))
     case 'stopping':
@@ -65,8 +72,7 @@ export function publicStatus(
         reason: connection.reason,
         attempt: connection.attempt,
         nextTryAtMs: connection.nextTryAtMs,
-        needsPerson:
-          connection.reason !== null && NEEDS_PERSON.has(connection.reason) && connection.nextTryAtMs === null,
+        ...todoOf(connection.reason, connection.nextTryAtMs),
       }
     default:
       return child satisfies never
@@ -75,5 +81,5 @@ export function publicStatus(
 
 function withoutConnection(reason: Reason, nextTryAtMs: number | null = null): PublicStatus {
   const status = reason === 'starting' || reason === 'restoring' ? 'connecting' : 'disconnected'
-  return { status, reason, attempt: 0, nextTryAtMs, needsPerson: NEEDS_PERSON.has(reason) }
+  return { status, reason, attempt: 0, nextTryAtMs, ...todoOf(reason, nextTryAtMs) }
 }

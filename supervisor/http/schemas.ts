@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { ACCOUNT_ID_PATTERN } from '../../shared/account-id.ts'
 import { TROUBLE_KINDS } from '../core/fleet-trouble.ts'
 import { RecoverFrom } from '../../shared/session/recovery.ts'
-import { REASON_NAMES } from '../../shared/states.ts'
+import { REASON_NAMES, TODO_ACTIONS } from '../../shared/states.ts'
 
 /** The shapes of the API. Paths and fields are promises: others build on them. */
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
@@ -132,6 +132,9 @@ export const DashboardAccount = Type.Object({
   reason: Nullable(Type.Enum(REASON_NAMES)),
   /** The reason in words, or what the worker itself said of it. */
   detail: Nullable(Type.String()),
+  /** What a person should do about it: a word for a program, a sentence for the person. */
+  todo: Nullable(Type.Object({ action: Type.Enum([...TODO_ACTIONS]), message: Type.String() })),
+  /** Nothing will change before that is done. */
   needsPerson: Type.Boolean(),
   /** What happened to the account that its operator should know: for two weeks. */
   notice: Nullable(

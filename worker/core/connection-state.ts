@@ -125,6 +125,11 @@ export interface ConnectionLimits {
   refusalPeriodMs: number
   healthCheckIntervalMs: number
   staleConnectionThresholdMs: number
+  /**
+   * A process that has opened this many sockets goes on in a fresh one. Baileys leaves an AsyncLocalStorage behind with
+   * each, and every promise of the process gets slower by it: 600 reconnects took the CPU of one from 40 to 90 ms.
+   */
+  renewAfterSockets: number
 }
 
 /** From the socket's begin to QR code or login; 812 prekeys of a first login take a loaded host some seconds. */
@@ -135,11 +140,6 @@ export const QR_GRACE_MS = 15_000
 export const ASK_AGAIN_MS = 5 * 60_000
 /** An open connection this old was healthy: what failed before is forgotten. */
 export const HEALTHY_AFTER_MS = 60_000
-/**
- * Baileys leaves an AsyncLocalStorage behind with each socket, and every promise of the process gets slower by it: 600
- * reconnects took the CPU of one from 40 to 90 ms. A process that has opened this many goes on in a fresh one.
- */
-export const RENEW_AFTER_SOCKETS = 200
 /** Another program that takes the session twice within this time is fighting for it. */
 export const REPLACED_MEMORY_MS = 10 * 60_000
 export const REPLACED_RETRY_MS = 60_000

@@ -9,7 +9,6 @@ import {
   OPEN_DEADLINE_MS,
   QR_GRACE_MS,
   queue,
-  RENEW_AFTER_SOCKETS,
   SLOW_RETRY_MS,
   type Connection,
   type ConnectionEffect,
@@ -35,7 +34,7 @@ export function stepConnection(c: Connection, event: ConnectionEvent, nowMs: num
     }
     case 'permit': {
       if (c.state.name !== 'queued') return [c, [{ type: 'permit_result', result: 'unused' }]]
-      if (c.socket >= RENEW_AFTER_SOCKETS && !c.pairing) return renew(c)
+      if (c.socket >= limits.renewAfterSockets && !c.pairing) return renew(c)
       const socket = c.socket + 1
       const reason = c.attempt > 0 || c.state.reason !== 'starting' ? c.state.reason : 'opening'
       const { shared } = event

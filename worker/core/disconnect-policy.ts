@@ -3,9 +3,9 @@ import type { ConnectionStatus, Reason } from '../../shared/states.ts'
 /**
  * What ends a connection, and what follows: the one place to change it.
  *
- * Codes are those Baileys reports as `lastDisconnect.error.output.statusCode`. Their meaning comes from Baileys'
- * DisconnectReason, from what was observed with injected faults (test/integration/worker/), and for the refusals at login
- * from whatsmeow's list of connect failure reasons.
+ * Codes are those Baileys reports as `lastDisconnect.error.output.statusCode`; each row of POLICY says where its meaning is
+ * known from: Baileys' DisconnectReason, whatsmeow's list of connect failure reasons, or faults that were injected
+ * (test/integration/supervisor/*faults.test.ts).
  */
 export type Follows =
   /** A new socket at once; spends nothing. */
@@ -45,65 +45,247 @@ export interface CloseCause {
    * `transport`: the WebSocket or the network. `login`: WhatsApp's <failure>. `stream`: WhatsApp's <stream:error>.
    * `upgrade`: HTTP status instead of a WebSocket. `qr_expired`: no scan. Others are our own watchdogs.
    */
-  from: 'transport' | 'login' | 'stream' | 'upgrade' | 'qr_expired' | 'open_timeout' | 'stale' | 'deaf' | 'protocol'
+  from: (typeof CLOSED_FROM)[number]
   code: number | null
 }
 
-const down = (reason: Reason, follows: Follows, gate: Verdict['gate'] = 'answered'): Verdict => ({
-  status: 'disconnected',
-  reason,
-  follows,
-  gate,
-})
+export const CLOSED_FROM = [
+  'transport',
+  'login',
+  'stream',
+  'upgrade',
+  'qr_expired',
+  'open_timeout',
+  'stale',
+  'deaf',
+  'protocol',
+] as const
 
-/** The codes that mean the same wherever they come from. */
-const BY_CODE: Readonly<Record<number, Verdict>> = {
-  401: { status: 'needs_qr', reason: 'logged_out', follows: 'unlink', gate: 'answered' },
-  402: down('temporarily_banned', 'stop'),
-  403: down('forbidden', 'stop'),
-  405: down('client_outdated', 'slowly', 'failed'),
-  406: down('banned', 'stop'),
-  // 409 bad user agent and 418 client unknown speak of the client, as 405 does, and never of the session.
-  409: down('client_outdated', 'slowly', 'failed'),
-  418: down('client_outdated', 'slowly', 'failed'),
-  // Too many requests: pressing on would make it worse, and it says nothing about the session.
-  429: down('server_error', 'backoff', 'failed'),
-  440: down('replaced', 'once_more'),
-  503: down('server_error', 'backoff', 'failed'),
-  515: { status: 'connecting', reason: 'restart_required', follows: 'at_once', gate: 'answered' },
+/** One row of the policy: an end of this kind with one of these codes, what follows, and where the code is known from. */
+export interface PolicyRow extends Verdict {
+  from: CloseCause['from']
+  /** `any`: with every code that no row before has, and without one. */
+  codes: readonly number[] | 'any'
+  /** Where that meaning comes from; `observed`: injected at the protocol simulator, seen in the real Baileys. */
+  source: string
 }
 
-/** The verdict on one end of a connection. Pure table look-up; attempts and delays are counted in connection.ts. */
-export function verdictOn(cause: CloseCause): Verdict {
-  switch (cause.from) {
-    case 'qr_expired':
-      return { status: 'needs_qr', reason: 'qr_expired', follows: 'wait_for_operator', gate: 'answered' }
-    case 'open_timeout':
-      return down('connect_timeout', 'backoff', 'failed')
-    case 'stale':
-      return { status: 'connecting', reason: 'stale', follows: 'at_once', gate: 'failed' }
-    case 'deaf':
-      return { status: 'connecting', reason: 'deaf', follows: 'at_once', gate: 'answered' }
-    case 'protocol':
-      return down('protocol_error', 'backoff', 'failed')
-    case 'upgrade':
-      return down('connect_refused', 'backoff', 'failed')
-    case 'login':
-      // WhatsApp was reached, read the login and said no. 400, 411, 413 to 415, 463 and whatever is new.
-      // But 500 and 501 are its own trouble, which may last for hours: they say nothing about a session either.
-      if (cause.code === 500 || cause.code === 501) return down('server_error', 'backoff', 'failed')
-      return BY_CODE[cause.code ?? 0] ?? down('refused', 'spend', 'failed')
-    case 'stream':
-      // An open stream that ends with an error of the server (500, 516, 540, ...) is no verdict on the session.
-      return BY_CODE[cause.code ?? 0] ?? down('server_error', 'backoff', 'failed')
-    case 'transport':
-      // 411 comes without a <failure>: WhatsApp says that this number has no multi-device.
-      if (cause.code === 411) return down('refused', 'spend', 'failed')
-      // Whatever else comes without a word of WhatsApp (a proxy's 401, say) is no verdict of WhatsApp's.
-      return cause.code === 408
-        ? down('connection_lost', 'backoff', 'failed')
-        : down('connection_closed', 'backoff', 'failed')
-    default:
-      return cause.from satisfies never
-  }
+const row = (
+  from: CloseCause['from'],
+  codes: PolicyRow['codes'],
+  status: ConnectionStatus,
+  reason: Reason,
+  follows: Follows,
+  gate: Verdict['gate'],
+  source: string,
+): PolicyRow => ({ from, codes, status, reason, follows, gate, source })
+
+/** Codes that WhatsApp itself says, and means the same at login and later. */
+const ofWhatsApp = (from: 'login' | 'stream'): PolicyRow[] => [
+  row(
+    from,
+    [401],
+    'needs_qr',
+    'logged_out',
+    'unlink',
+    'answered',
+    'DisconnectReason.loggedOut; observed: the phone removed the device',
+  ),
+  row(
+    from,
+    [402],
+    'disconnected',
+    'temporarily_banned',
+    'stop',
+    'answered',
+    'whatsmeow: temporary ban, with code and expire',
+  ),
+  row(
+    from,
+    [403],
+    'disconnected',
+    'forbidden',
+    'stop',
+    'answered',
+    'DisconnectReason.forbidden; whatsmeow: account locked',
+  ),
+  row(from, [405], 'disconnected', 'client_outdated', 'slowly', 'failed', 'whatsmeow: client outdated'),
+  row(from, [406], 'disconnected', 'banned', 'stop', 'answered', 'whatsmeow: banned'),
+  // Both speak of the client, as 405 does, and never of the session.
+  row(
+    from,
+    [409, 418],
+    'disconnected',
+    'client_outdated',
+    'slowly',
+    'failed',
+    'whatsmeow: bad user agent, client unknown',
+  ),
+  // Too many requests: pressing on would make it worse, and it says nothing about the session.
+  row(
+    from,
+    [429],
+    'disconnected',
+    'server_error',
+    'backoff',
+    'failed',
+    'HTTP: too many requests; observed, no other source',
+  ),
+  row(
+    from,
+    [440],
+    'disconnected',
+    'replaced',
+    'once_more',
+    'answered',
+    'DisconnectReason.connectionReplaced; observed: <conflict type="replaced">, and device_removed without a code',
+  ),
+  row(
+    from,
+    [503],
+    'disconnected',
+    'server_error',
+    'backoff',
+    'failed',
+    'DisconnectReason.unavailableService; whatsmeow: retry',
+  ),
+  row(
+    from,
+    [515],
+    'connecting',
+    'restart_required',
+    'at_once',
+    'answered',
+    'DisconnectReason.restartRequired; observed after a pairing',
+  ),
+]
+
+/** The first row that fits counts. */
+export const POLICY: readonly PolicyRow[] = [
+  // WhatsApp read the login and said no: <failure reason>.
+  ...ofWhatsApp('login'),
+  // Its own trouble, which may last for hours: no verdict on a session.
+  row(
+    'login',
+    [500, 501],
+    'disconnected',
+    'server_error',
+    'backoff',
+    'failed',
+    'whatsmeow: 500 internal error, 501 experimental, both tried again',
+  ),
+  row(
+    'login',
+    [400, 411, 413, 414, 415, 463],
+    'disconnected',
+    'refused',
+    'spend',
+    'failed',
+    'whatsmeow: 400 generic failure, 413 and 414 a token expired or invalid, 415 not found; 411 and 463 observed',
+  ),
+  row('login', 'any', 'disconnected', 'refused', 'spend', 'failed', 'a refusal that nobody has described'),
+
+  // An open stream that WhatsApp ends: <stream:error>.
+  ...ofWhatsApp('stream'),
+  row(
+    'stream',
+    [500, 516, 540],
+    'disconnected',
+    'server_error',
+    'backoff',
+    'failed',
+    'DisconnectReason.badSession for 500, which Baileys also says where no code came; observed: the session connects again',
+  ),
+  row(
+    'stream',
+    'any',
+    'disconnected',
+    'server_error',
+    'backoff',
+    'failed',
+    'an open stream that ends with an error is no verdict on the session',
+  ),
+
+  // The WebSocket or the network, without a word of WhatsApp. Also a proxy's 401: no verdict of WhatsApp's.
+  row(
+    'transport',
+    [408],
+    'disconnected',
+    'connection_lost',
+    'backoff',
+    'failed',
+    'DisconnectReason.connectionLost and timedOut; observed: silence, ECONNREFUSED, DNS, no upgrade, no login answer',
+  ),
+  row(
+    'transport',
+    [411],
+    'disconnected',
+    'refused',
+    'spend',
+    'failed',
+    'DisconnectReason.multideviceMismatch; observed: <ib><downgrade_webclient>',
+  ),
+  row(
+    'transport',
+    [428],
+    'disconnected',
+    'connection_closed',
+    'backoff',
+    'failed',
+    'DisconnectReason.connectionClosed; observed: TCP drop, WebSocket close, xmlstreamend',
+  ),
+  row(
+    'transport',
+    'any',
+    'disconnected',
+    'connection_closed',
+    'backoff',
+    'failed',
+    'observed: 400 certificate of another root, 500 a pairing whose signature is wrong, none for socket.end()',
+  ),
+
+  // An HTTP status instead of a WebSocket, which Baileys does not report.
+  row('upgrade', 'any', 'disconnected', 'connect_refused', 'backoff', 'failed', 'observed: 403, 429, 503'),
+  row(
+    'qr_expired',
+    'any',
+    'needs_qr',
+    'qr_expired',
+    'wait_for_operator',
+    'answered',
+    'observed: 408 "QR refs attempts ended"',
+  ),
+
+  // Our own watchdogs.
+  row('open_timeout', 'any', 'disconnected', 'connect_timeout', 'backoff', 'failed', 'neither open nor closed in time'),
+  row('stale', 'any', 'connecting', 'stale', 'at_once', 'failed', 'silence, and no answer to a ping: core/liveness.ts'),
+  row(
+    'deaf',
+    'any',
+    'connecting',
+    'deaf',
+    'at_once',
+    'answered',
+    'frames come, messages lead to nothing: core/hearing.ts',
+  ),
+  row(
+    'protocol',
+    'any',
+    'disconnected',
+    'protocol_error',
+    'backoff',
+    'failed',
+    'a frame that fails its tag; observed: every frame after it fails too',
+  ),
+]
+
+/** The verdict on one end of a connection. Pure table look-up; attempts and delays are counted in after-close.ts. */
+export function verdictOn({ from, code }: CloseCause): Verdict {
+  const found = POLICY.find(
+    (one) => one.from === from && (one.codes === 'any' || (code !== null && one.codes.includes(code))),
+  )
+  // Each kind of end has a row for any code: a test holds this.
+  if (found === undefined) throw new Error(`The policy has no row for an end by ${from}.`)
+  const { status, reason, follows, gate } = found
+  return { status, reason, follows, gate }
 }

@@ -56,7 +56,7 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
   const { registry, clock, qr } = deps
   const nowMs = clock.nowMs()
   const { record, process, child } = account
-  const { status, reason, attempt, nextTryAtMs, needsPerson } = registry.statusOf(account)
+  const { status, reason, attempt, nextTryAtMs, todo, needsPerson } = registry.statusOf(account)
   // The report comes a moment before the word that takes the code away.
   const living = reason === 'pairing' && account.qr !== null && account.qr.expiresAtMs > nowMs ? account.qr : null
   return {
@@ -66,6 +66,7 @@ async function describe(account: Account, deps: HttpDeps): Promise<Static<typeof
     status,
     reason,
     detail: detailOf(account, reason),
+    todo,
     needsPerson,
     notice: noticeOf(account, nowMs),
     attempt,

@@ -1,29 +1,34 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { createApp } from '../../fixtures/in-process-app.ts'
 import { testPhones } from '../../fixtures/paired-fleet.ts'
 import { readQr } from '../../fixtures/qr-reader.ts'
 import { TOKEN } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
-import { startSimulator } from '../../simulator/simulator.ts'
+import { startSimulator, type Simulator } from '../../simulator/simulator.ts'
+import type { App, Tuning } from '../../../supervisor/app.ts'
 
 const WAIT_MS = 60_000
+const [phone = ''] = testPhones(1)
 
-t.test('a worker that is larger than it may be goes on in a fresh process, with its session', async (t) => {
+interface Paired {
+  app: App
+  simulator: Simulator
+  accountId: string
+  identity: () => unknown
+  isConnected: () => boolean
+  generation: () => number
+}
+
+/** One account of a supervisor in this process, linked and connected. */
+async function pairOne(t: Test, tuning: Partial<Tuning>, env: Record<string, string> = {}): Promise<Paired> {
   const sessionsPath = t.testdir()
   const simulator = await startSimulator()
   t.teardown(() => simulator.close())
-  const app = createApp({
-    sessionsPath,
-    simulator,
-    // Any worker is larger than this.
-    env: { WORKER_MEMORY_MB: '64' },
-    tuning: { heartbeatIntervalMs: 200, retirementMinUptimeMs: 5000 },
-  })
+  const app = createApp({ sessionsPath, simulator, env, tuning })
   t.teardown(() => app.stop())
   const { url } = await app.start()
-  const [phone = ''] = testPhones(1)
   const response = await fetch(`${url}/api/whatsapp/add-account`, {
     method: 'POST',
     headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
@@ -40,11 +45,39 @@ t.test('a worker that is larger than it may be goes on in a fresh process, with 
     const account = app.registry.get(accountId)
     return account !== undefined && app.registry.statusOf(account).status === 'connected'
   }
+  const generation = (): number => app.registry.get(accountId)?.child.generation ?? 0
   await until('the account to connect', isConnected, WAIT_MS)
-  const before = identity()
-  const generation = app.registry.get(accountId)?.child.generation ?? 0
-  await until('a fresh process', () => (app.registry.get(accountId)?.child.generation ?? 0) > generation, WAIT_MS)
+  return { app, simulator, accountId, identity, isConnected, generation }
+}
+
+t.test('a worker that is larger than it may be goes on in a fresh process, with its session', async (t) => {
+  // Any worker is larger than this.
+  const env = { WORKER_MEMORY_MB: '64' }
+  const paired = await pairOne(t, { heartbeatIntervalMs: 200, retirementMinUptimeMs: 5000 }, env)
+  const { app, accountId, identity, isConnected, generation } = paired
+  const [before, first] = [identity(), generation()]
+  await until('a fresh process', () => generation() > first, WAIT_MS)
   await until('the account to be back', isConnected, WAIT_MS)
+  t.same(identity(), before)
+  t.equal(app.registry.get(accountId)?.crashCount, 0, 'it was wanted')
+  t.same(await app.stop(), [], 'everything flushed')
+})
+
+t.test('a worker that has opened many sockets goes on in a fresh process, between two of them', async (t) => {
+  // The pairing, the login after it, and one reconnect.
+  const paired = await pairOne(t, { renewAfterSockets: 3 })
+  const { app, simulator, accountId, identity, isConnected, generation } = paired
+  const before = identity()
+  const drop = async (): Promise<void> => {
+    const { reconnectCount = 0 } = app.registry.get(accountId) ?? {}
+    simulator.dropAll()
+    const isBack = (): boolean => isConnected() && (app.registry.get(accountId)?.reconnectCount ?? 0) > reconnectCount
+    await until('the account to be back', isBack, WAIT_MS)
+  }
+  await drop()
+  t.equal(generation(), 1, 'the same process')
+  await drop()
+  t.equal(generation(), 2, 'a fresh one, asked for the permit that the old one gave back')
   t.same(identity(), before)
   t.equal(app.registry.get(accountId)?.crashCount, 0, 'it was wanted')
   t.same(await app.stop(), [], 'everything flushed')

@@ -73,6 +73,7 @@ class Worker {
           refusalPeriodMs: 600_000,
           healthCheckIntervalMs: 300,
           staleConnectionThresholdMs: 100_000_000,
+          renewAfterSockets: 200,
         },
         retirement: { memoryLimitBytes: 1_000_000_000, minUptimeMs: 1_800_000 },
         heartbeatIntervalMs: 5000,

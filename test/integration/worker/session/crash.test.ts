@@ -1,6 +1,6 @@
 /**
  * Real processes killed with SIGKILL while they write, compact, open and take over. CRASH_KILLS sets how many; each
- * kill interrupts eight sessions: loading Baileys into each writer costs more than everything else here.
+ * kill interrupts twenty sessions: loading Baileys into each writer costs more than everything else here.
  */
 import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,11 +13,11 @@ import { Random } from '../../../unit/worker/session/fixtures/random.ts'
 import { startChild } from './fixtures/child.ts'
 import { readAll, writeStock } from './fixtures/stock.ts'
 
-const KILLS = Number(process.env.CRASH_KILLS ?? 50)
+const KILLS = Number(process.env.CRASH_KILLS ?? 20)
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 100_000)
-const PLACES = 8
+const PLACES = 20
 
-t.setTimeout(60_000 + KILLS * 3000)
+t.setTimeout(300_000 + KILLS * 10_000)
 
 /** Starts a writer on `dirs`, kills it after `killAfter` lines, and gives the highest acknowledged batch of each. */
 async function writeAndKill(mode: string, dirs: readonly string[], killAfter: number): Promise<number[]> {
@@ -40,7 +40,7 @@ t.test(`no acknowledged key is lost in ${KILLS} kills of ${PLACES} sessions (see
   const identities = new Map<string, string>()
   let batches = 0
   for (let number = 0; number < KILLS; number++) {
-    const acknowledged = await writeAndKill('plain', dirs, random.between(1, random.pick([3, 60, 400])))
+    const acknowledged = await writeAndKill('plain', dirs, random.between(1, random.pick([3, 150, 1000])))
     for (const [place, dir] of dirs.entries()) {
       const lock = await lockSession({ dir, waitMs: 0 })
       const credsPath = join(dir, 'creds.json')
@@ -72,7 +72,7 @@ t.test('a take-over killed at any step starts over or goes on, and loses nothing
     const dirs = Array.from({ length: PLACES }, (_, place) => join(root, `round${number}-${place}`))
     for (const dir of dirs) cpSync(source, dir, { recursive: true })
     // The openings interleave; each is 4 lines up to the log's name, then about 130 for the moving of the files.
-    await writeAndKill('trace', dirs, random.between(1, random.pick([40, 120, 1000])))
+    await writeAndKill('trace', dirs, random.between(1, random.pick([100, 300, 2500])))
     for (const dir of dirs) {
       const lock = await lockSession({ dir, waitMs: 0 })
       const log = existsSync(join(dir, 'session.log'))

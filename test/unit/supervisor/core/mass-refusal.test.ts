@@ -1,6 +1,5 @@
 import t from 'tap'
 import {
-  BELIEVED_AFTER_MS,
   forgetRefusal,
   judgeRefusal,
   NO_REFUSALS,
@@ -8,6 +7,9 @@ import {
   WINDOW_MS,
   type Refusals,
 } from '../../../../supervisor/core/mass-refusal.ts'
+
+/** After this a session that was kept is tried again: worker/core/connection-state.ts, SLOW_RETRY_MS. */
+const RETRY_MS = 10 * 60_000
 
 /** Refusals as they come: [account, when, whether its session may be set aside]. */
 const STORIES: Record<string, [accountId: string, nowMs: number, allowed: boolean][]> = {
@@ -17,18 +19,29 @@ const STORIES: Record<string, [accountId: string, nowMs: number, allowed: boolea
     ['c', 2 * WINDOW_MS, true],
     ['d', 2 * WINDOW_MS + 1, true],
   ],
-  'the third within ten minutes is not believed, nor what follows': [
+  'the third within minutes is not believed, nor what follows': [
     ['a', 0, true],
     ['b', 1000, true],
     ['c', 2000, false],
     ['d', 3000, false],
   ],
-  'a second refusal, later, is': [
+  'a refusal of all that lasts for hours costs no more sessions': [
     ['a', 0, true],
     ['b', 1000, true],
     ['c', 2000, false],
-    ['c', 2000 + BELIEVED_AFTER_MS - 1, false],
-    ['c', 2000 + BELIEVED_AFTER_MS, true],
+    ['d', 3000, false],
+    ['e', 4000, false],
+    ...Array.from({ length: 12 }, (_, round) => round + 1).flatMap((round): [string, number, boolean][] =>
+      // Each is tried again ten minutes later, and takes its turn at the gate.
+      ['c', 'd', 'e'].map((accountId, turn) => [accountId, round * RETRY_MS + turn * 1000, false]),
+    ),
+  ],
+  'one that is still refused when the others are not, is': [
+    ['a', 0, true],
+    ['b', 1000, true],
+    ['c', 2000, false],
+    ['c', 2000 + RETRY_MS, false],
+    ['c', 2000 + 2 * RETRY_MS, true],
   ],
   'one account that asks again and again is one account': [
     ['a', 0, true],

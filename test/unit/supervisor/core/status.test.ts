@@ -41,6 +41,7 @@ t.test('an account that is being removed is stopped, whatever its process still 
       reason: 'stopped',
       attempt: 0,
       nextTryAtMs: null,
+      todo: null,
       needsPerson: false,
     })
   }
@@ -67,6 +68,7 @@ t.test('a process that was given up needs a person, for whatever reason', async 
   for (const reason of REASON_NAMES.filter((name) => name !== 'starting' && name !== 'restoring')) {
     const status = publicStatus('running', { name: 'given_up', reason }, null, null, OFFSET_MS)
     t.match(status, { status: 'disconnected', reason, nextTryAtMs: null, needsPerson: true }, reason)
+    t.ok(status.todo, `${reason}: what to do`)
   }
 })
 
@@ -76,6 +78,7 @@ t.test("a living process' own words are passed on", async (t) => {
     reason: 'connection_lost',
     attempt: 3,
     nextTryAtMs: 77,
+    todo: null,
     needsPerson: false,
   })
 })
@@ -113,5 +116,17 @@ t.test('a person is needed for what does not mend itself, and not while a try is
     const idle = publicStatus('running', STATES.running, down(reason, null), null, OFFSET_MS)
     t.equal(planned.needsPerson, false, `${reason}, a try is planned`)
     t.equal(idle.needsPerson, person.includes(reason), reason)
+    if (idle.needsPerson) t.ok(idle.todo, `${reason}: what to do`)
   }
+})
+
+t.test('what a person can do is said also where the account goes on trying, if it may help', async (t) => {
+  const todo = (reason: Reason, nextTryAtMs: number | null): unknown =>
+    publicStatus('running', STATES.running, down(reason, nextTryAtMs), null, OFFSET_MS).todo?.action
+  t.equal(todo('storage_full', 1), 'free_disk')
+  t.equal(todo('client_outdated', 1), 'update', 'the next try changes nothing by itself')
+  t.equal(todo('logged_out', 1), undefined, 'whether WhatsApp means it is not known before the next try')
+  t.equal(todo('logged_out', null), 'ask_for_qr')
+  t.equal(todo('connection_lost', 1), undefined, 'it comes back by itself')
+  t.equal(publicStatus('paused', STATES.absent, null, null, OFFSET_MS).todo?.action, 'resume')
 })

@@ -16,6 +16,7 @@ const LIMITS: ConnectionLimits = {
   refusalPeriodMs: 0,
   healthCheckIntervalMs: 60_000,
   staleConnectionThresholdMs: 300_000,
+  renewAfterSockets: 200,
 }
 
 /** A connection that opens whenever it may, and whose server is never silent. */

@@ -10,7 +10,6 @@ import {
   type ConnectionEffect,
   type ConnectionEvent,
   type ConnectionLimits,
-  RENEW_AFTER_SOCKETS,
 } from '../../../../worker/core/connection-state.ts'
 
 const LIMITS: ConnectionLimits = {
@@ -18,6 +17,7 @@ const LIMITS: ConnectionLimits = {
   refusalPeriodMs: 0,
   healthCheckIntervalMs: 60_000,
   staleConnectionThresholdMs: 300_000,
+  renewAfterSockets: 200,
 }
 
 /** Carries out what the core wants, and refuses what must never be wanted. */
@@ -248,7 +248,7 @@ t.test('an outage of any length and kind costs a linked account nothing, and it 
     gateMs: fc.nat(400_000),
   })
   fc.assert(
-    fc.property(fc.array(end, { minLength: 1, maxLength: RENEW_AFTER_SOCKETS - 2, size: 'max' }), (ends) => {
+    fc.property(fc.array(end, { minLength: 1, maxLength: LIMITS.renewAfterSockets - 2, size: 'max' }), (ends) => {
       const shell = new Shell()
       shell.step({ type: 'begin', linked: true, pairing: false })
       const toQueue = (random: number): void => {

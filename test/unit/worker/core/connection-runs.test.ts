@@ -6,7 +6,6 @@ import {
   deadlineOf,
   HEALTHY_AFTER_MS,
   NEW_CONNECTION,
-  RENEW_AFTER_SOCKETS,
   REPLACED_MEMORY_MS,
   type Connection,
   type ConnectionEffect,
@@ -20,6 +19,7 @@ const LIMITS: ConnectionLimits = {
   refusalPeriodMs: 0,
   healthCheckIntervalMs: 60_000,
   staleConnectionThresholdMs: 300_000,
+  renewAfterSockets: 200,
 }
 
 const at = (state: ConnectionState, more: Partial<Connection> = {}): Connection => ({
@@ -141,7 +141,7 @@ t.test('registrations that are all refused end, and wait for the operator', asyn
 t.test('a process that has opened many sockets goes on in a fresh one, between two of them', async (t) => {
   const many = {
     ...opening,
-    socket: RENEW_AFTER_SOCKETS,
+    socket: LIMITS.renewAfterSockets,
     state: { name: 'queued', untilMs: 9, reason: 'starting', code: null },
   } as const
   const [left, effects] = stepConnection(many, { type: 'permit', shared: false }, 0, LIMITS)

@@ -1,5 +1,12 @@
+import { DisconnectReason } from '@whiskeysockets/baileys'
 import t from 'tap'
-import { verdictOn, type CloseCause, type Follows } from '../../../../worker/core/disconnect-policy.ts'
+import {
+  CLOSED_FROM,
+  POLICY,
+  verdictOn,
+  type CloseCause,
+  type Follows,
+} from '../../../../worker/core/disconnect-policy.ts'
 
 type Expected = [status: string, reason: string, follows: Follows, gate: 'answered' | 'failed']
 
@@ -95,5 +102,33 @@ t.test('what slows the whole fleet down is what other accounts would meet as wel
       const shared = follows === 'backoff' || follows === 'slowly' || follows === 'spend'
       t.equal(gate, shared ? 'failed' : 'answered', `${from} ${code}`)
     }
+  }
+})
+
+t.test(
+  'each kind of end has one answer to every code, and each row can be reached and says where it is from',
+  async (t) => {
+    for (const from of CLOSED_FROM) {
+      for (const code of [null, 0, 200, 418, 999]) t.doesNotThrow(() => verdictOn({ from, code }))
+      const rows = POLICY.filter((row) => row.from === from)
+      t.strictSame(
+        rows.filter(({ codes }) => codes === 'any'),
+        rows.slice(-1),
+        `${from}: one row for any other code, the last one`,
+      )
+      const codes = rows.flatMap((row) => (row.codes === 'any' ? [] : row.codes))
+      t.equal(new Set(codes).size, codes.length, `${from}: no code twice`)
+      for (const { source } of rows) t.ok(source.length > 10)
+    }
+  },
+)
+
+t.test('every code that Baileys names has a row of its own', async (t) => {
+  const named = new Set(Object.values(DisconnectReason).filter((code) => typeof code === 'number'))
+  for (const code of named) {
+    t.ok(
+      POLICY.some(({ codes }) => codes !== 'any' && codes.includes(code)),
+      String(code),
+    )
   }
 })
