@@ -219,11 +219,12 @@ place_release() {
       mv "$HOME_DIR/releases/.new" "$target"
     fi
   fi
-  if [ "$(readlink "$HOME_DIR/bin/node" 2>/dev/null)" != "$node" ]; then point "$node" "$HOME_DIR/bin/node"; fi
+  point "$node" "$HOME_DIR/bin/node"
 }
 
 # A symbolic link is there all the time: the old one or the new one.
 point() {
+  if [ "$(readlink "$2" 2>/dev/null)" = "$1" ]; then return 0; fi
   run ln -sfn "$1" "$2.new"
   run mv -T "$2.new" "$2"
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Boots a real systemd in a container, with a network of its own, and runs the acceptance inside (acceptance-command.ts).
+# ACCEPTANCE_CACHE: where the container's tree is kept; ACCEPTANCE_RELEASE: a release to take instead of building one.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -16,7 +17,7 @@ done
 # --- the root of the container: Debian as small as it boots, made once
 
 readonly SUITE=bookworm
-readonly PACKAGES=systemd,util-linux,mount,libstdc++6,procps
+readonly PACKAGES=systemd,dbus,util-linux,mount,libstdc++6,procps
 cache=${ACCEPTANCE_CACHE:-/var/cache/whatsapp-backend-acceptance}
 tree=$cache/$SUITE-$(printf '%s' "$SUITE $PACKAGES" | sha256sum | cut -c1-8)
 if [ ! -d "$tree" ]; then
@@ -51,7 +52,8 @@ leave() {
 trap leave EXIT
 
 echo 'Building the release'
-bash systemd/make-release.sh "$work/release" >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; die 'the release could not be built.'; }
+[ -z "${ACCEPTANCE_RELEASE:-}" ] || cp -a "$ACCEPTANCE_RELEASE" "$work/release"
+[ -d "$work/release" ] || bash systemd/make-release.sh "$work/release" >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; die 'the release could not be built.'; }
 
 # --- a group of its own in every hierarchy: what nspawn makes there is found and removed again
 for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do

@@ -37,6 +37,10 @@ export function expect(condition: boolean, complaint: string): asserts condition
 }
 
 export function expectEqual(seen: unknown, wanted: unknown, what: string): void {
-  const [a, b] = [JSON.stringify(seen), JSON.stringify(wanted)]
-  expect(a === b, `${what} is ${a}, and was to be ${b}`)
+  const [a = '', b = ''] = [JSON.stringify(seen), JSON.stringify(wanted)]
+  if (a === b) return
+  // Of long ones, from where they differ.
+  const first = [...a].findIndex((character, index) => character !== b[index])
+  const from = Math.max(0, (first < 0 ? a.length : first) - 200)
+  throw new Error(`${what} is ${a.slice(from, from + 600)}\nand was to be ${b.slice(from, from + 600)}`)
 }

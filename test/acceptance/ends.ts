@@ -5,6 +5,11 @@ import { VOLUME } from './installation.ts'
 
 /** Everything that ends the service, and that no session is lost by it. */
 export async function seeEnds({ checks, container, service, simulator, accounts }: Scene): Promise<void> {
+  const mainPid = async (): Promise<string> => {
+    const pid = await service.show('MainPID')
+    expect(Number(pid) > 1, `the service does not run: MainPID ${pid}`)
+    return pid
+  }
   const devices = (): string =>
     JSON.stringify(simulator.phones().map(({ phone, devices }) => [phone, devices.map(({ deviceId }) => deviceId)]))
   const paired = devices()
@@ -51,7 +56,7 @@ export async function seeEnds({ checks, container, service, simulator, accounts 
     'kill -9 of the supervisor: workers flush, it comes back, nobody scans, no second process',
     async () => {
       const mark = await service.mark()
-      const pid = await service.show('MainPID')
+      const pid = await mainPid()
       await container.must('kill', '-9', pid)
       await restarted(pid)
       await expectFlushed(mark)
@@ -61,7 +66,7 @@ export async function seeEnds({ checks, container, service, simulator, accounts 
 
   await checks.see('a supervisor that stands still: the watchdog ends it, workers flush, all come back', async () => {
     const mark = await service.mark()
-    const pid = await service.show('MainPID')
+    const pid = await mainPid()
     await container.must('kill', '-STOP', pid)
     await restarted(pid)
     const said = await service.journal(mark, '-o', 'cat', '_PID=1')

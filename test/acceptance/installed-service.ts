@@ -86,6 +86,7 @@ export class InstalledService {
 
   /** What journalctl prints. */
   async journal(...args: string[]): Promise<string> {
+    await this.#container.must('journalctl', '--sync')
     return this.#container.must('journalctl', '-q', '--no-pager', ...args)
   }
 
@@ -95,10 +96,13 @@ export class InstalledService {
     return new Set(text.split('\n').filter(Boolean))
   }
 
-  /** A place in the journal, for what comes after it. */
+  /**
+   * A place in the journal, for what comes after it. By time: journalctl 252 leaves out the first entry that matches when
+   * the one of --after-cursor does not.
+   */
   async mark(): Promise<string> {
-    const text = await this.journal('-n', '1', '--show-cursor', '-o', 'cat')
-    return `--after-cursor=${/-- cursor: (.*)/.exec(text)?.[1] ?? ''}`
+    await this.#container.must('journalctl', '--sync')
+    return `--since=@${(Date.now() / 1000).toFixed(3)}`
   }
 
   /** Pids of worker processes by account; more than one of an account is what must never be. */
