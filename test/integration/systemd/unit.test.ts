@@ -52,7 +52,9 @@ t.test('its exposure is 1.5 or less', async (t) => {
 
 t.test('the scripts are clean', async (t) => {
   const scripts = ['install.sh', 'make-release.sh', 'command.sh'].map((name) => join(FILES, name))
-  scripts.push(fileURLToPath(new URL('../../../../test/acceptance/acceptance.sh', import.meta.url)))
+  for (const path of ['test/acceptance/acceptance.sh', '.ci/run']) {
+    scripts.push(fileURLToPath(new URL(`../../../../${path}`, import.meta.url)))
+  }
   t.strictSame(run('shellcheck', ...scripts), { code: 0, output: '' })
 })
 
