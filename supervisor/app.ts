@@ -12,8 +12,9 @@ import { Registry } from './accounts/registry.ts'
 import { retireSession } from './accounts/retire-session.ts'
 import { AccountStore, type AccountRecord } from './accounts/store.ts'
 import type { Backups } from './backup/backups.ts'
-import { createBackups, LEASE_MS, openPlace, type BackupPlace, type BackupTuning } from './backup/create-backups.ts'
+import { createBackups, loadRemovals, openPlace, type BackupPlace, type BackupTuning } from './backup/create-backups.ts'
 import { restoreSession, type RestoreOptions } from './backup/restore.ts'
+import type { Removals } from './backup/removals.ts'
 import { Restores } from './backup/restores.ts'
 import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
@@ -59,6 +60,8 @@ export interface Tuning {
   refusalPeriodMs: number
   /** No worker retires younger than this. */
   retirementMinUptimeMs: number
+  /** The program that each account runs in. */
+  workerEntry: string
   /** So many sockets a worker opens before it goes on in a fresh process: worker/core/connection-state.ts. */
   renewAfterSockets: number
   /** V8 options of each worker. */
@@ -78,6 +81,7 @@ const PRODUCTION: Tuning = {
   refusalPeriodMs: 10 * 60_000,
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
+  workerEntry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
   // The CPU of a reconnect has grown by a quarter by then.
   renewAfterSockets: 200,
   // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
@@ -157,9 +161,10 @@ export class App {
     this.#storage.start()
     this.#qr = new QrRenderer()
     const version = await packageVersion()
-    this.#backups = await this.#createBackups(version)
+    const removals = await loadRemovals(config.sessionsPath, log)
+    this.#backups = await this.#createBackups(version, removals)
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
-    const fleet = this.#createFleet(store)
+    const fleet = this.#createFleet(store, removals)
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
@@ -269,34 +274,36 @@ export class App {
     return notFlushed
   }
 
-  async #createBackups(version: string): Promise<Backups | undefined> {
+  async #createBackups(version: string, removals: Removals): Promise<Backups | undefined> {
     const { config, backupPlace, clock, log, random } = this.#options
     const place = backupPlace ?? (config.backup === null ? undefined : await openPlace(config.backup, clock, log))
     if (place === undefined) return undefined
     this.#place = place
     const { sessionsPath } = config
     const tuning = this.#tuning.backup
-    return createBackups(place, { sessionsPath, version, registry: this.registry, clock, log, random, tuning })
+    const { registry } = this
+    return createBackups(place, { sessionsPath, version, removals, registry, clock, log, random, tuning })
   }
 
   /** Undefined where no backups are kept. */
   #createRestores(fleet: Fleet, kept: readonly AccountRecord[]): Restores | undefined {
     const { clock } = this.#options
     const { restoreRetryMs: retryMs = RESTORE_RETRY_MS } = this.#tuning.backup
-    const from = this.#restoreFrom()
-    if (from === undefined) return undefined
-    const isRemoved = (accountId: string): boolean => this.#backups?.isRemoved(accountId) === true
+    const [from, backups] = [this.#restoreFrom(), this.#backups]
+    if (from === undefined || backups === undefined) return undefined
+    const isRemoved = (accountId: string): boolean => backups.isRemoved(accountId)
+    const finishRemoval = (accountId: string): Promise<void> => backups.noteRemoval(accountId)
     const known = kept.map(({ accountId }) => accountId)
-    return new Restores({ ...from, fleet, clock, isRemoved, retryMs }, known)
+    return new Restores({ ...from, fleet, clock, isRemoved, finishRemoval, retryMs }, known)
   }
 
   #restoreFrom(): RestoreOptions | undefined {
     const { config, log } = this.#options
-    const { leaseMs = LEASE_MS } = this.#tuning.backup
     const [place, backups] = [this.#place, this.#backups]
     if (place === undefined || backups === undefined) return undefined
     const { sessionsPath } = config
-    return { target: place.target, openArchive: place.open, host: () => backups.host, leaseMs, sessionsPath, log }
+    const claim = (accountId: string): Promise<void> => backups.claimForRestore(accountId)
+    return { target: place.target, openArchive: place.open, claim, sessionsPath, log }
   }
 
   /** Beside the damaged session of an account: the operator wants it in its place. */
@@ -307,7 +314,7 @@ export class App {
     if (outcome === 'nothing') throw new Error('none was ever made of this account.')
   }
 
-  #createFleet(store: AccountStore): Fleet {
+  #createFleet(store: AccountStore, removals: Removals): Fleet {
     const { config, environment, clock, log, random, workerLog } = this.#options
     const tuning = this.#tuning
     return new Fleet({
@@ -317,7 +324,7 @@ export class App {
       log,
       random,
       worker: {
-        entry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
+        entry: tuning.workerEntry,
         execArgv: tuning.workerExecArgv,
         env: workerEnvironment(environment),
         openOutput: workerLog?.openOutput,
@@ -364,7 +371,8 @@ export class App {
       retireSession: async (record) => {
         await retireSession(config.sessionsPath, record, clock.nowMs())
         // On the disk before the account is forgotten: else a restore would bring it back.
-        await this.#backups?.noteRemoval(record.accountId)
+        // Where no backups are kept, there may be some of before, and the next one who configures them restores them.
+        await (this.#backups?.noteRemoval(record.accountId) ?? removals.add(record.accountId, clock.nowMs()))
       },
       fetchBackup: this.#place === undefined ? null : (accountId) => this.#fetchBackup(accountId),
       movePutBack: (accountId, session) => movePutBack(config.sessionsPath, accountId, session, clock.nowMs()),

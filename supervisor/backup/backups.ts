@@ -19,15 +19,10 @@ import type { SessionSnapshot, SnapshotAnswer } from '../fleet/snapshots.ts'
 import type { SessionWatch } from '../fleet/workers.ts'
 import type { AccountBackupView, BackupsView } from './backup-view.ts'
 import { documentOf, keyOf, type DocumentKey } from './account-document.ts'
+import { Claims, type HeldClaim } from './claims.ts'
 import type { Removals } from './removals.ts'
-import {
-  BackupError,
-  type ArchiveInfo,
-  type BackupTarget,
-  type Claim,
-  type HostDocument,
-  type SealedArchive,
-} from './target.ts'
+import { BackupError, type ArchiveInfo, type BackupTarget, type HostDocument, type SealedArchive } from './target.ts'
+import { isSameNews } from './words.ts'
 
 /** Compresses and seals one session, off the main thread. Rejects with what is wrong, in words without secrets. */
 export type SealArchive = (plain: {
@@ -69,7 +64,7 @@ export class Backups implements SessionWatch, BackupsView {
   readonly #options: BackupsOptions
   #plan: BackupPlan
   #snapshot: (accountId: string) => Promise<SnapshotAnswer> = () => Promise.resolve(null)
-  readonly #claims = new Map<string, { claim: Claim; nextRev: number }>()
+  readonly #claims: Claims
   /** The newest that is kept. */
   readonly #kept = new Map<string, ArchiveInfo>()
   readonly #held = new Map<string, SessionSnapshot>()
@@ -82,6 +77,7 @@ export class Backups implements SessionWatch, BackupsView {
   constructor(options: BackupsOptions) {
     this.#options = options
     this.#plan = newBackupPlan(options.clock.monotonicMs())
+    this.#claims = new Claims({ ...options, host: () => this.host })
   }
 
   /** @param snapshot asks an account's worker for its session */
@@ -117,10 +113,11 @@ export class Backups implements SessionWatch, BackupsView {
 
   /**
    * The account is about to be forgotten: what is kept of it goes, later if need be. Resolves when that is on the disk;
-   * rejects with the system's error.
+   * rejects with AppError storage_unavailable.
    */
   async noteRemoval(accountId: string): Promise<void> {
-    await this.#options.removals.add(accountId)
+    const { removals, clock } = this.#options
+    await removals.add(accountId, clock.nowMs())
     this.#held.delete(accountId)
     this.#dispatch({ type: 'removed', accountId })
   }
@@ -156,6 +153,11 @@ export class Backups implements SessionWatch, BackupsView {
   get host(): HostDocument {
     const { host, clock } = this.#options
     return { ...host, lastSeenMs: clock.nowMs(), released: false }
+  }
+
+  /** For a restore of the account, which is this host's from here on. Rejects with a BackupError. */
+  claimForRestore(accountId: string): Promise<void> {
+    return this.#claims.claimForRestore(accountId)
   }
 
   /** Removed here, and still kept there. */
@@ -265,10 +267,14 @@ export class Backups implements SessionWatch, BackupsView {
   async #carryOut(effect: BackupEffect): Promise<void> {
     if (effect.type === 'write_host') return this.#writeHost()
     const { accountId, type } = effect
+    const before = this.#claims.of(accountId)
     try {
       await this.#workOf(type)(accountId)
     } catch (error) {
-      this.#fail(accountId, type, error)
+      const isOutdated = before !== undefined && this.#claims.of(accountId) !== before
+      if (!isOutdated || !isOwnedElsewhere(error)) return this.#fail(accountId, type, error)
+      // A restore has claimed it meanwhile: it is this host's as before.
+      this.#dispatch({ type: 'superseded', accountId, inHand: this.#held.has(accountId) })
     }
   }
 
@@ -291,9 +297,9 @@ export class Backups implements SessionWatch, BackupsView {
     const { log, random } = this.#options
     const inHand = this.#held.has(accountId)
     const message = messageOf(error)
-    if (error instanceof BackupError && error.code === 'owned_elsewhere') {
-      this.#claims.delete(accountId)
-      if (this.#plan.accounts.get(accountId)?.refusal !== message) {
+    if (isOwnedElsewhere(error)) {
+      this.#claims.drop(accountId)
+      if (!isSameNews(this.#plan.accounts.get(accountId)?.refusal, message)) {
         log.error({ event: 'backup.owned_elsewhere', accountId, cause: message }, 'Another host has this account')
       }
       if (this.#options.removals.has(accountId)) void this.#removalDone(accountId)
@@ -317,10 +323,8 @@ export class Backups implements SessionWatch, BackupsView {
   }
 
   async #claim(accountId: string): Promise<void> {
-    const { target, clock, host, leaseMs, log } = this.#options
-    const own = { ...host, lastSeenMs: clock.nowMs(), released: false }
-    const claim = await target.claim(accountId, own, leaseMs)
-    this.#claims.set(accountId, { claim, nextRev: claim.lastRev + 1 })
+    const { target, log } = this.#options
+    const { claim } = await this.#claims.claim(accountId)
     log.info({ event: 'backup.claimed', accountId, epoch: claim.epoch, lastRev: claim.lastRev }, 'Backup')
     // Only for people to see: what is saved next does not depend on it.
     const [newest] = claim.lastRev === 0 ? [] : await target.listArchives(accountId).catch(() => [])
@@ -330,8 +334,7 @@ export class Backups implements SessionWatch, BackupsView {
 
   async #save(accountId: string): Promise<void> {
     const { target, seal, clock, log } = this.#options
-    const owned = this.#claims.get(accountId)
-    if (owned === undefined) throw new Error('It has no claim')
+    const owned = this.#claimOf(accountId)
     const answer = await this.#snapshot(accountId)
     const held = this.#held.get(accountId)
     if (answer === 'not_linked' && held === undefined) {
@@ -371,8 +374,8 @@ export class Backups implements SessionWatch, BackupsView {
 
   async #delete(accountId: string): Promise<void> {
     const { target, log } = this.#options
-    await target.deleteAccount(accountId)
-    this.#claims.delete(accountId)
+    await target.deleteAccount(accountId, this.#claimOf(accountId).claim)
+    this.#claims.drop(accountId)
     this.#kept.delete(accountId)
     log.info({ event: 'backup.deleted', accountId }, 'Backup')
     await this.#removalDone(accountId)
@@ -390,7 +393,18 @@ export class Backups implements SessionWatch, BackupsView {
     const { target, registry, removals, clock } = this.#options
     const account = registry.get(accountId)
     const isGone = account === undefined || removals.has(accountId)
-    if (!isGone) await target.writeAccount(documentOf(account, registry, clock.nowMs()))
+    const { claim } = this.#claimOf(accountId)
+    if (!isGone) await target.writeAccount(documentOf(account, registry, clock.nowMs()), claim)
     this.#dispatch({ type: 'account_written', accountId })
   }
+
+  #claimOf(accountId: string): HeldClaim {
+    const held = this.#claims.of(accountId)
+    if (held === undefined) throw new Error('It has no claim')
+    return held
+  }
+}
+
+function isOwnedElsewhere(error: unknown): boolean {
+  return error instanceof BackupError && error.code === 'owned_elsewhere'
 }

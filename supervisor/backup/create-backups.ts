@@ -30,12 +30,23 @@ export type BackupTuning = Partial<BackupLimits> & { leaseMs?: number; hostName?
 /** Five missed signs of life, one a minute; long enough for a restart of the machine to find its accounts still its own. */
 export const LEASE_MS = 5 * 60_000
 
-/** @throws AppError bad_config: what backups keep beside the sessions can not be read or written */
+/** What was removed here, whether backups are kept or not. */
+export async function loadRemovals(sessionsPath: string, log: Log): Promise<Removals> {
+  const removals = new Removals(sessionsPath)
+  const problem = await removals.load()
+  if (problem !== undefined) {
+    log.error({ event: 'backup.removals_damaged' }, `${problem}: backups of accounts that were removed may be kept`)
+  }
+  return removals
+}
+
+/** @throws AppError bad_config: the host's id, beside the sessions, can not be read or written */
 export async function createBackups(
   place: BackupPlace,
   options: {
     sessionsPath: string
     version: string
+    removals: Removals
     registry: Registry
     clock: Clock
     log: Log
@@ -43,13 +54,8 @@ export async function createBackups(
     tuning?: BackupTuning
   },
 ): Promise<Backups> {
-  const { sessionsPath, version, registry, clock, log, random, tuning = {} } = options
+  const { sessionsPath, version, removals, registry, clock, log, random, tuning = {} } = options
   const { leaseMs = LEASE_MS, hostName = hostname(), ...limits } = tuning
-  const removals = new Removals(sessionsPath)
-  const problem = await removals.load()
-  if (problem !== undefined) {
-    log.error({ event: 'backup.removals_damaged' }, `${problem}: backups of accounts that were removed may be kept`)
-  }
   return new Backups({
     target: place.target,
     seal: place.seal,

@@ -5,7 +5,7 @@ import type { Log } from '../../shared/log.ts'
 import { lockSession } from '../../shared/session/session-lock.ts'
 import { restoreFileName } from '../../shared/session/restore-file.ts'
 import { hasSession } from '../accounts/discover.ts'
-import { BackupError, type ArchiveInfo, type BackupTarget, type HostDocument, type SealedArchive } from './target.ts'
+import { BackupError, type ArchiveInfo, type BackupTarget, type SealedArchive } from './target.ts'
 
 /**
  * Brings the session of an account back from its backup, into a directory that holds none. The newest archive that opens
@@ -15,8 +15,8 @@ import { BackupError, type ArchiveInfo, type BackupTarget, type HostDocument, ty
 export interface RestoreOptions {
   target: BackupTarget
   openArchive: (accountId: string, archive: SealedArchive) => Promise<Buffer>
-  host: () => HostDocument
-  leaseMs: number
+  /** Makes the account this host's; see Claims.claimForRestore. */
+  claim: (accountId: string) => Promise<void>
   sessionsPath: string
   log: Log
 }
@@ -46,12 +46,12 @@ export async function restoreSession(
   options: RestoreOptions,
   { overDamaged = false }: RestoreWord = {},
 ): Promise<Restored> {
-  const { target, host, leaseMs, sessionsPath, log } = options
+  const { target, claim, sessionsPath, log } = options
   if (!overDamaged && (await hasSession(sessionsPath, accountId))) return { outcome: 'present' }
   const archives = await target.listArchives(accountId)
   if (archives.length === 0) return { outcome: 'nothing' }
   // Before anything is used: two hosts on one session would take it from each other.
-  await target.claim(accountId, host(), leaseMs)
+  await claim(accountId)
   const { bytes, archive } = await openNewest(accountId, archives, options)
   if (!(await place(sessionsPath, accountId, bytes, archive, overDamaged))) return { outcome: 'present' }
   const { rev, savedAtMs, sessionRevision } = archive
@@ -93,6 +93,7 @@ async function place(
   const lock = await lockSession({ dir, waitMs: LOCK_WAIT_MS })
   try {
     if (!overDamaged && (await hasSession(sessionsPath, accountId))) return false
+    await removeHalfRestored(dir)
     const path = join(dir, restoreFileName(savedAtMs))
     const temporary = `${path}.tmp`
     const file = await open(temporary, 'w', 0o600)
@@ -120,9 +121,9 @@ async function syncDir(path: string): Promise<void> {
   }
 }
 
-/** What an attempt that was killed left behind. */
-export async function removeHalfRestored(sessionsPath: string, accountId: string): Promise<void> {
-  const dir = join(sessionsPath, accountId)
-  const names = await readdir(dir).catch(() => [])
-  for (const name of names) if (/^session\.restore-\d+\.tmp$/.test(name)) await rm(join(dir, name), { force: true })
+/** What attempts that were killed left behind: an opened session, or half of one. The caller holds the directory's lock. */
+async function removeHalfRestored(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (/^session\.restore-\d+\.tmp$/.test(name)) await rm(join(dir, name), { force: true })
+  }
 }

@@ -8,6 +8,7 @@ import { hasSession } from '../accounts/discover.ts'
 import type { AccountRecord } from '../accounts/store.ts'
 import { restoreSession, type RestoreOptions } from './restore.ts'
 import { BackupError, type AccountDocument } from './target.ts'
+import { isSameNews } from './words.ts'
 
 /** What a restore has to do with the fleet. */
 export interface RestoreFleet {
@@ -27,6 +28,8 @@ export interface RestoresOptions extends RestoreOptions {
   log: Log
   /** Accounts that were removed here, and whose documents are still to go. */
   isRemoved: (accountId: string) => boolean
+  /** What is kept of the account goes, now or later. Rejects with an AppError. */
+  finishRemoval: (accountId: string) => Promise<void>
   /** Between two rounds while something is left to do. */
   retryMs: number
 }
@@ -36,7 +39,9 @@ const LIST_WAIT_MS = 5000
 /** A restore is a read of some 300 KB; more at once only make each of them late. */
 const AT_ONCE = 3
 /** These are troubles of the target, not of one account: the round ends, and the next one tries again. */
-const TARGETS_OWN: ReadonlySet<string> = new Set(['unreachable', 'over_quota', 'refused', 'failed'])
+const TARGETS_OWN: ReadonlySet<string> = new Set(['unreachable', 'over_quota', 'refused'])
+/** What can't be used will not be better in a minute; a person may mend it, and each look costs some reads. */
+const ROUNDS_BETWEEN_HOPELESS = 60
 
 /**
  * Brings back what this machine does not have: accounts that only the backup knows, and sessions of accounts whose
@@ -44,7 +49,11 @@ const TARGETS_OWN: ReadonlySet<string> = new Set(['unreachable', 'over_quota', '
  */
 export class Restores {
   readonly #options: RestoresOptions
-  readonly #pending = new Set<string>()
+  /** Those that wait longest first; of each the round in which it is tried next. */
+  readonly #pending = new Map<string, number>()
+  /** Of each that waits, why: said once, not once a minute for as long as another host is alive. */
+  readonly #said = new Map<string, string>()
+  #rounds = 0
   readonly #known: Set<string>
   #hasList = false
   #timer: Timer | undefined
@@ -76,16 +85,22 @@ export class Restores {
 
   /** @returns those of the accounts whose directory holds no session: they wait for their backup */
   async missing(accountIds: readonly string[]): Promise<string[]> {
-    const { sessionsPath } = this.#options
-    const isThere = await Promise.all(accountIds.map((accountId) => hasSession(sessionsPath, accountId)))
-    return accountIds.filter((_, index) => isThere[index] !== true)
+    const { isRemoved } = this.#options
+    const isThere = await Promise.all(accountIds.map((accountId) => this.#hasSession(accountId)))
+    // One that was removed, and added again, begins anew.
+    return accountIds.filter((accountId, index) => isThere[index] !== true && !isRemoved(accountId))
+  }
+
+  /** A directory that can't be read is there: its own worker says what is wrong with it. */
+  #hasSession(accountId: string): Promise<boolean> {
+    return hasSession(this.#options.sessionsPath, accountId).catch(() => true)
   }
 
   /** Restores these, now and until it is done. */
   begin(accountIds: readonly string[]): void {
     const { fleet } = this.#options
     for (const accountId of accountIds) {
-      this.#pending.add(accountId)
+      this.#pending.set(accountId, 0)
       fleet.awaitRestore(accountId, 'restoring', null)
     }
     this.again()
@@ -110,12 +125,14 @@ export class Restores {
       await this.#readList()
         .then((late) => this.#adopt(late))
         .catch(() => undefined)
+    const round = ++this.#rounds
     let isAway = false
     const limit = pLimit(AT_ONCE)
     await Promise.all(
-      [...this.#pending].map((accountId) =>
+      [...this.#pending].map(([accountId, nextRound]) =>
         limit(async () => {
-          if (!isAway && !this.#stopped) isAway = await this.#restore(accountId)
+          if (isAway || this.#stopped || nextRound > round) return
+          if (await this.#restore(accountId)) isAway = true
         }),
       ),
     )
@@ -135,13 +152,20 @@ export class Restores {
       const { outcome } = await restoreSession(accountId, this.#options)
       log.info({ event: 'restore.ended', accountId, outcome }, 'Restore')
       this.#pending.delete(accountId)
+      this.#said.delete(accountId)
       fleet.restored(accountId)
       return false
     } catch (error) {
       const code = error instanceof BackupError ? error.code : 'failed'
       const message = messageOf(error)
-      log.warn({ event: 'restore.failed', accountId, code, cause: message }, 'Restore')
+      if (!isSameNews(this.#said.get(accountId), message)) {
+        log.warn({ event: 'restore.failed', accountId, code, cause: message }, 'Restore')
+      }
+      this.#said.set(accountId, message)
       const forGood = code === 'damaged' || code === 'wrong_key'
+      // To the end: a round that ends early with this one begins with another the next time.
+      this.#pending.delete(accountId)
+      this.#pending.set(accountId, this.#rounds + (forGood ? ROUNDS_BETWEEN_HOPELESS : 1))
       fleet.awaitRestore(accountId, forGood ? 'restore_failed' : 'restore_waiting', message)
       return error instanceof BackupError && TARGETS_OWN.has(code)
     }
@@ -153,7 +177,18 @@ export class Restores {
     this.#hasList = true
     const fresh = documents.filter(({ accountId }) => !this.#known.has(accountId) && !isRemoved(accountId))
     for (const { accountId } of fresh) this.#known.add(accountId)
+    for (const { accountId, desired } of fresh) if (desired === 'removed') await this.#finishRemoval(accountId)
     return fresh.filter(({ desired }) => desired !== 'removed').map(recordOf)
+  }
+
+  /** Its machine was lost in the middle of the removal. Where there is a session of it here, a person decides. */
+  async #finishRemoval(accountId: string): Promise<void> {
+    const { log, finishRemoval } = this.#options
+    if (await this.#hasSession(accountId)) return
+    log.warn({ event: 'restore.removal_finished', accountId }, 'Was being removed: its backups go')
+    await finishRemoval(accountId).catch((error: unknown) => {
+      log.warn({ event: 'backup.removals_failed', accountId, cause: messageOf(error) }, 'Backup')
+    })
   }
 
   #adopt(records: readonly AccountRecord[]): void {

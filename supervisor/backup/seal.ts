@@ -67,14 +67,6 @@ function parseKey(text: string, what: string): BackupKey {
   return { id: createHash('sha256').update(bytes).digest().subarray(0, KEY_ID_BYTES).toString('hex'), bytes }
 }
 
-/**
- * The name that an account's backups go by at the target: 32 hex digits. It tells nothing by itself; who knows an account id
- * can compute its name. No key goes into it, so that it outlives every rotation and the loss of the machine.
- */
-export function documentName(accountId: string): string {
-  return createHash('sha256').update(`wa_sessions|${accountId}`).digest('hex').slice(0, 32)
-}
-
 /** Compresses and encrypts: 20 ms of CPU a megabyte, so not on the main thread (see archives.ts). */
 export function sealArchive(ring: KeyRing, plain: PlainArchive): SealedArchive {
   const { accountId, bytes, rev, sessionRevision } = plain

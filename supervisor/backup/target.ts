@@ -7,10 +7,13 @@ import type { DesiredState } from '../../shared/states.ts'
 export interface BackupTarget {
   /** The accounts as they were last written; all of them, whoever's. */
   readAccounts(): Promise<AccountDocument[]>
-  /** Replaces the account's document. One call at a time per account is the caller's to see to. */
-  writeAccount(account: AccountDocument): Promise<void>
-  /** Removes the account's document, its claim and both of its backups. Nothing there is no error. */
-  deleteAccount(accountId: string): Promise<void>
+  /**
+   * Replaces the account's document. One call at a time per account is the caller's to see to. Here and below: rejects with
+   * owned_elsewhere, and has changed nothing, when the claim is no longer the account's.
+   */
+  writeAccount(account: AccountDocument, claim: Claim): Promise<void>
+  /** Removes the account's document, both of its backups, and the claim. Nothing there is no error. */
+  deleteAccount(accountId: string, claim: Claim): Promise<void>
   /** Says that this host is alive; `released`: that it has let go of everything. */
   writeHost(host: HostDocument): Promise<void>
   /**
@@ -20,8 +23,7 @@ export interface BackupTarget {
   claim(accountId: string, host: HostDocument, leaseMs: number): Promise<Claim>
   /**
    * Keeps a sealed archive as revision `archive.rev`, in place of the one before the last. Resolves with 'superseded' where
-   * a revision as new is there already: a late write changes nothing. Rejects with owned_elsewhere when the claim is no
-   * longer the account's.
+   * a revision as new is there already: a late write changes nothing.
    */
   writeArchive(accountId: string, claim: Claim, archive: SealedArchive): Promise<'written' | 'superseded'>
   /** Whose the account's backups are; null: nobody's. Changes nothing. */
@@ -55,9 +57,11 @@ export interface HostDocument {
   released: boolean
 }
 
-/** The right to write an account's backups. */
+/** The right to write an account's document and its backups. */
 export interface Claim {
   hostId: string
+  /** Under which the target keeps the account's backups: another one after they were deleted. */
+  name: string
   /** Grows with each claim; what an older one still writes is refused. */
   epoch: number
   /** The highest revision that is kept; 0 when there is none. */

@@ -124,6 +124,7 @@ function applied(plan: BackupPlan, event: BackupEvent, nowMs: number, limits: Ba
         removedMs: null,
         inHand: event.inHand,
         ...unsavedAgain(account),
+        ...documentAgain(account, nowMs),
       }))
       return forgetIfGone(next, event.accountId, plan.accounts.get(event.accountId)?.removedMs ?? null)
     }
@@ -145,6 +146,7 @@ function applied(plan: BackupPlan, event: BackupEvent, nowMs: number, limits: Ba
         claim: 'none',
         inHand: event.inHand,
         ...unsavedAgain(account),
+        ...documentAgain(account, nowMs),
       }))
     case 'account_written':
       return succeeded(plan, event.accountId, () => ({}))
@@ -208,6 +210,12 @@ function unsavedAgain({ saving, unsaved }: AccountBackup): Pick<AccountBackup, '
       pairedSinceMs: earliest(saving.pairedSinceMs, unsaved.pairedSinceMs),
     },
   }
+}
+
+/** The document that was taken up is to be written again. */
+function documentAgain({ work, removedMs, document }: AccountBackup, nowMs: number): Partial<AccountBackup> {
+  if (work !== 'write_account' || removedMs !== null) return {}
+  return { document: { sinceMs: document?.sinceMs ?? nowMs, urgent: true } }
 }
 
 function withAccount(plan: BackupPlan, accountId: string, account: AccountBackup): BackupPlan {
@@ -274,10 +282,7 @@ function failed(
     failure,
     inHand: event.inHand,
     notBeforeMs: nowMs + backoffMs(account.failures + 1, random, policy),
-    // The document was taken up, and is to be written again.
-    ...(account.work === 'write_account' && account.removedMs === null
-      ? { document: { sinceMs: account.document?.sinceMs ?? nowMs, urgent: true } }
-      : {}),
+    ...documentAgain(account, nowMs),
     ...unsavedAgain(account),
   }))
   if (failure.of === 'account') return next

@@ -31,8 +31,9 @@ export interface BackupLimits {
 }
 
 export const BACKUP_LIMITS: Omit<BackupLimits, 'debounceMs' | 'intervalMs'> = {
-  credsDebounceMs: 1000,
-  credsIntervalMs: 10_000,
+  // Within a second, however many follow each other: after a login some do, and then none for hours.
+  credsDebounceMs: 500,
+  credsIntervalMs: 1000,
   documentDebounceMs: 2000,
   statusIntervalMs: 30_000,
   claimRetryMs: 60_000,

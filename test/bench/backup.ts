@@ -5,71 +5,15 @@
  * are random bytes in the shapes and sizes of real ones: they compress a little worse.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Firestore } from 'firebase-admin/firestore'
+import type { DocumentReference, DocumentSnapshot, Firestore } from 'firebase-admin/firestore'
 import { openArchive, parseKeyRing, sealArchive } from '../../supervisor/backup/seal.ts'
 import type { SealedArchive } from '../../supervisor/backup/target.ts'
-import { openSession } from '../../worker/session/session.ts'
 import { FirestoreDouble, hostNamed, accountNamed } from '../fixtures/firestore.ts'
+import { logOf, type SESSIONS } from './session-log.ts'
 
 const ROUNDS = 20
 const LEASE_MS = 300_000
 const RING = parseKeyRing(randomBytes(32).toString('base64'), [])
-
-/** `peers`: their devices' sessions; `groups`: each with as many sender keys as members. */
-const SESSIONS = {
-  fresh: { peers: 5, groups: 1, members: 5, sessionBytes: 1200 },
-  used: { peers: 200, groups: 20, members: 20, sessionBytes: 1900 },
-  // 3,000 peers: an account that has written to a whole town, to see when parts are needed.
-  large: { peers: 3000, groups: 50, members: 40, sessionBytes: 1900 },
-} as const
-
-/**
- * A record of a Signal session is JSON: keys in base64 and the words around them. A third of it is random, as in a record
- * with one chain in each direction and no skipped messages.
- */
-function signalRecord(sizeBytes: number): Buffer {
-  const words = '{"registrationId":12345,"currentRatchet":{"ephemeralKeyPair":{"pubKey":"","privKey":""},"rootKey":""},'
-  const text = words + randomBytes(sizeBytes / 4).toString('base64')
-  return Buffer.from(text.padEnd(sizeBytes, ',"messageKeys":{},"chainType":1,"baseKeyType":2'))
-}
-
-async function logOf(kind: keyof typeof SESSIONS): Promise<Buffer> {
-  const { peers, groups, members, sessionBytes } = SESSIONS[kind]
-  const dir = mkdtempSync(join(tmpdir(), 'backup-bench-'))
-  try {
-    const session = await openSession({ dir })
-    const { keys } = session.authState
-    const pair = (): { public: Buffer; private: Buffer } => ({ public: randomBytes(32), private: randomBytes(32) })
-    const many = <T>(count: number, make: () => T, name = (at: number): string => String(at + 1)): Record<string, T> =>
-      Object.fromEntries(Array.from({ length: count }, (_, at) => [name(at), make()]))
-    await keys.set({ 'pre-key': many(812, pair) })
-    await keys.set({
-      session: many(
-        peers,
-        () => signalRecord(sessionBytes),
-        (at) => `4915${at}.0`,
-      ),
-    })
-    for (let group = 0; group < groups; group++) {
-      await keys.set({
-        'sender-key': many(
-          members,
-          () => signalRecord(630),
-          (at) => `1203${group}@g.us::4915${at}::0`,
-        ),
-      })
-    }
-    await session.saveCreds()
-    const { bytes } = await session.snapshot()
-    await session.close()
-    return bytes
-  } finally {
-    rmSync(dir, { recursive: true })
-  }
-}
 
 /** Of `work`, ms of CPU, the mean of some rounds; the first ones only warm up. */
 function cpuMs(work: () => void): number {
@@ -98,14 +42,14 @@ async function measure(kind: keyof typeof SESSIONS): Promise<object> {
       deletes: after.deletes - before.deletes,
     }
   }
-  let claim = { hostId: '', epoch: 0, lastRev: 0 }
+  let claim = { hostId: '', name: '', epoch: 0, lastRev: 0 }
   const writeRev = (rev: number) => () => target.writeArchive('a1', claim, sealArchive(RING, plain(rev)))
   const billed = {
     claim: await counted(async () => (claim = await target.claim('a1', hostNamed('here'), LEASE_MS))),
     firstBackup: await counted(writeRev(1)),
     secondBackup: await counted(writeRev(2)),
     backup: await counted(writeRev(3)),
-    account: await counted(() => target.writeAccount(accountNamed('a1'))),
+    account: await counted(() => target.writeAccount(accountNamed('a1'), claim)),
     host: await counted(() => target.writeHost(hostNamed('here'))),
     list: await counted(() => target.listArchives('a1')),
     restore: await counted(() => target.readArchive('a1', 3)),
@@ -131,6 +75,9 @@ function countingTransactions(db: Firestore): { db: Firestore; readInTransaction
       const getAll = transaction.getAll.bind(transaction)
       // The last argument is the field mask.
       transaction.getAll = (...args) => ((read += args.length - 1), getAll(...args))
+      const get = transaction.get.bind(transaction)
+      const countedGet = (ref: DocumentReference): Promise<DocumentSnapshot> => (read++, get(ref))
+      transaction.get = countedGet as typeof transaction.get
       return work(transaction)
     }, options)
   return { db, readInTransactions: () => read }

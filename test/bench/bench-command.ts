@@ -5,6 +5,10 @@ import { fileURLToPath } from 'node:url'
 /** `npm run bench -- NAME [options]`: each bench is a program of its own, so that it measures nothing but itself. */
 const BENCHES: Readonly<Record<string, { file: string; does: string }>> = {
   backup: { file: 'backup.js', does: 'one backup of a session: bytes, documents, reads and writes, CPU' },
+  'backup-cpu': {
+    file: 'backup-cpu.js',
+    does: "the supervisor's CPU with backups on and off, idle and at a message a second of each account",
+  },
   'mass-drop': {
     file: 'mass-drop.js',
     does: 'every socket of a fleet is dropped: how it comes back, and what it costs',
@@ -18,7 +22,7 @@ ${Object.entries(BENCHES)
   .map(([name, { does }]) => `  ${name.padEnd(12)} ${does}`)
   .join('\n')}
 
-mass-drop --help lists its options.
+mass-drop and backup-cpu list their options with --help.
 `
 
 const [name = '', ...args] = process.argv.slice(2)

@@ -7,7 +7,7 @@ import { restoreSession } from '../restore.ts'
 import { recordOf } from '../restores.ts'
 import type { BackupTarget } from '../target.ts'
 import { lockStopped, ownHost, type CommandContext, type CommandResult } from './context.ts'
-import { ageInWords } from './words.ts'
+import { ageInWords } from '../words.ts'
 
 /** Puts the newest backup that opens into the account's empty directory; the next start of the service goes on from it. */
 export async function restoreAccount(context: CommandContext, accountId: string): Promise<CommandResult> {
@@ -37,15 +37,18 @@ export async function restoreAccount(context: CommandContext, accountId: string)
       return 1
     }
     const host = await ownHost(context)
-    // Seen, and not released afterwards: the session is about to be in use here.
-    await target.writeHost(host)
+    // Seen, and not released afterwards: the session is about to be in use here. Where another host has it, this ends here.
+    const claim = async (): Promise<void> => {
+      await target.writeHost(host)
+      await target.claim(accountId, host, LEASE_MS)
+    }
+    await claim()
     // First: a session without a record would come up without its name and phone.
     await keepRecord(sessionsPath, accountId, target, clock.nowMs())
     const restored = await restoreSession(accountId, {
       target,
       openArchive: place.open,
-      host: () => host,
-      leaseMs: LEASE_MS,
+      claim,
       sessionsPath,
       log,
     })

@@ -2,7 +2,7 @@ import { messageOf } from '../../../shared/errors.ts'
 import { LEASE_MS } from '../create-backups.ts'
 import { BackupError, type ArchiveInfo, type HostDocument } from '../target.ts'
 import { lockStopped, ownHost, type CommandContext, type CommandResult } from './context.ts'
-import { plainText } from './words.ts'
+import { plainText } from '../words.ts'
 
 /** A fraction of the lease: nobody takes for dead who is at work. */
 const SEEN_EVERY_MS = 60_000

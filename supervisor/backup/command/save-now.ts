@@ -7,7 +7,7 @@ import type { Clock } from '../../../shared/clock.ts'
 import { AppError, errnoOf, messageOf } from '../../../shared/errors.ts'
 import type { Config } from '../../config.ts'
 import type { CommandResult } from './context.ts'
-import { plainText, sizeInWords } from './words.ts'
+import { plainText, sizeInWords } from '../words.ts'
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
 const Started = Type.Object({ pending: Type.Array(Type.String()) })

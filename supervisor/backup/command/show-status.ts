@@ -3,7 +3,7 @@ import { messageOf } from '../../../shared/errors.ts'
 import { maskPhone } from '../../../shared/phone.ts'
 import type { AccountDocument, ArchiveInfo, Owner } from '../target.ts'
 import type { CommandContext, CommandResult } from './context.ts'
-import { ageInWords, keyInWords, plainText, sizeInWords } from './words.ts'
+import { ageInWords, keyInWords, plainText, sizeInWords } from '../words.ts'
 
 const AT_ONCE = 5
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { messageOf } from '../../../shared/errors.ts'
 import type { CommandContext, CommandResult } from './context.ts'
-import { keyInWords, plainText } from './words.ts'
+import { keyInWords, plainText } from '../words.ts'
 
 /** The worker's own reader of sessions, in a process of its own: the supervisor has none. */
 const SESSION_COMMAND = fileURLToPath(new URL('../../../worker/session/session-command.js', import.meta.url))
@@ -41,6 +41,12 @@ export async function verifyBackups(context: CommandContext, only: string | unde
       print(`${accountId} revision ${rev}: ${problem === undefined ? 'ok' : `WRONG: ${plainText(problem)}`} (${key})`)
     }
   }
+  if (wrong > 0) {
+    print(
+      'A revision that is wrong is never restored: the other revision of the account is taken if it is well. The next',
+    )
+    print('backup takes the place of the older one; what needs another key opens with that key in BACKUP_OLD_KEYS.')
+  }
   print(`${checked} revisions of ${accountIds.length} accounts checked, ${wrong === 0 ? 'all well' : `${wrong} wrong`}`)
   return wrong === 0 ? 0 : 1
 }
@@ -70,7 +76,9 @@ async function problemInside(
     await mkdir(join(directory, accountId), { mode: 0o700 })
     await writeFile(join(directory, accountId, 'session.log'), bytes, { mode: 0o600 })
     const problem = await checkSession(accountId, directory, child.signal)
-    return problem?.replaceAll(directory, '')
+    // What the check says after this is how to mend a live session.
+    const what = problem?.replaceAll(directory, '').split(' Nothing was changed.')[0]
+    return what === undefined ? undefined : `it opens, and holds no whole session: ${what}`
   } finally {
     await rm(directory, { recursive: true, force: true })
     done()

@@ -80,7 +80,7 @@ export class Calls {
     if (result !== LATE) return result
     throw new BackupError(
       'unreachable',
-      `${what}: Firestore gave no answer within ${deadlineMs} ms. It is tried again.`,
+      `${what}: Firestore gave no answer within ${deadlineMs} ms. The service tries again by itself.`,
     )
   }
 

@@ -1,16 +1,19 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { DocumentSnapshot } from 'firebase-admin/firestore'
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { documentName } from '../seal.ts'
 import { BackupError, type AccountDocument, type ArchiveInfo, type SealedArchive } from '../target.ts'
 
 /*
- * wa_accounts/{accountId}        AccountDocument
+ * wa_accounts/{accountId}        AccountDocument, and the name that its backups have
+ * wa_owners/{accountId}          the head: whose the account is (owner, epoch), and the name that its backups have
  * wa_hosts/{hostId}              name, version, lastSeenAt, released, beat (another each time)
- * wa_sessions/{name}             the head: whose the backups are (owner, epoch); name: documentName(accountId)
  * wa_sessions/{name}-a, -b       revision `rev` is in slot a when even, else in b: two are always kept
  * wa_sessions/{name}-p{rev}-{checksum}-{i}  the parts of a revision that one document does not hold
+ *
+ * {name} is 32 random hex digits, made with the first claim: nothing of the account goes into it, so it tells nothing, to
+ * somebody who guesses phone numbers either. Which account's it is stands in the head; and in the account's document, in
+ * case that somebody deletes the head.
  *
  * Hours are stored as Timestamps, for people who look; they come back as epoch milliseconds. No query needs an index beyond
  * those that Firestore keeps by itself.
@@ -23,28 +26,31 @@ export interface Paths {
   readonly accounts: string
   account(accountId: string): string
   host(hostId: string): string
-  readonly sessions: string
   head(accountId: string): string
-  slot(accountId: string, rev: number): string
-  slots(accountId: string): readonly [string, string]
-  part(accountId: string, of: { rev: number; sha256: string }, at: number): string
+  readonly sessions: string
+  slot(name: string, rev: number): string
+  slots(name: string): readonly [string, string]
+  part(name: string, of: { rev: number; sha256: string }, at: number): string
 }
 
 /** `prefix`: before the name of each collection, so that two fleets can share a project. */
 export function pathsOf(prefix: string): Paths {
   const sessions = `${prefix}wa_sessions`
-  const head = (accountId: string): string => `${sessions}/${documentName(accountId)}`
   return {
     accounts: `${prefix}wa_accounts`,
     account: (accountId) => `${prefix}wa_accounts/${accountId}`,
     host: (hostId) => `${prefix}wa_hosts/${hostId}`,
+    head: (accountId) => `${prefix}wa_owners/${accountId}`,
     sessions,
-    head,
-    slot: (accountId, rev) => `${head(accountId)}-${rev % 2 === 0 ? 'a' : 'b'}`,
-    slots: (accountId) => [`${head(accountId)}-a`, `${head(accountId)}-b`],
+    slot: (name, rev) => `${sessions}/${name}-${rev % 2 === 0 ? 'a' : 'b'}`,
+    slots: (name) => [`${sessions}/${name}-a`, `${sessions}/${name}-b`],
     // With the checksum: the same revision, sealed again or by another host, never overwrites the parts of a slot.
-    part: (accountId, { rev, sha256 }, at) => `${head(accountId)}-p${rev}-${sha256.slice(0, 16)}-${at}`,
+    part: (name, { rev, sha256 }, at) => `${sessions}/${name}-p${rev}-${sha256.slice(0, 16)}-${at}`,
   }
+}
+
+export function newName(): string {
+  return randomBytes(16).toString('hex')
 }
 
 const Count = Type.Integer({ minimum: 0 })
@@ -60,12 +66,14 @@ const AccountFields = Type.Object({
   createdAt: Type.String(),
   updatedAt: Type.Number(),
 })
+const NamedFields = Type.Object({ backups: Type.String({ pattern: '^[0-9a-f]{32}$' }) })
 const HostFields = Type.Object({ name: Type.String(), released: Type.Boolean() })
 const HeadFields = Type.Object({
   owner: Type.String(),
   ownerName: Type.String(),
   epoch: Count,
   claimedAt: Type.Number(),
+  backups: NamedFields.properties.backups,
 })
 const MarkFields = Type.Object({ rev: Count, parts: Count, sha256: Type.String() })
 const SlotFields = Type.Object({
@@ -80,6 +88,7 @@ const SlotFields = Type.Object({
 })
 
 const accountFields = Compile(AccountFields)
+const namedFields = Compile(NamedFields)
 const hostFields = Compile(HostFields)
 const headFields = Compile(HeadFields)
 const markFields = Compile(MarkFields)
@@ -122,6 +131,11 @@ function withoutTimestamp(value: unknown): unknown {
 export const parseHead = (snapshot: DocumentSnapshot): Head | undefined => parse(snapshot, headFields)
 export const parseHost = (snapshot: DocumentSnapshot): Static<typeof HostFields> | undefined =>
   parse(snapshot, hostFields)
+/** The name that an account's document knows; undefined where it knows none. */
+export function nameIn(snapshot: DocumentSnapshot): string | undefined {
+  const data: unknown = snapshot.data()
+  return namedFields.Check(data) ? data.backups : undefined
+}
 export const parseMark = (snapshot: DocumentSnapshot): SlotMark | undefined => parse(snapshot, markFields)
 export const parseSlot = (snapshot: DocumentSnapshot): Slot | undefined => parse(snapshot, slotFields)
 
@@ -133,8 +147,8 @@ export function parseAccount(snapshot: DocumentSnapshot): AccountDocument | unde
   return { accountId, name, phone, desired, status, reason, createdAt, updatedAtMs: updatedAt }
 }
 
-export function accountData({ updatedAtMs, ...account }: AccountDocument): object {
-  return { ...account, updatedAt: new Date(updatedAtMs) }
+export function accountData({ updatedAtMs, ...account }: AccountDocument, backups: string): object {
+  return { ...account, backups, updatedAt: new Date(updatedAtMs) }
 }
 
 export function infoOf(slot: Slot): ArchiveInfo {

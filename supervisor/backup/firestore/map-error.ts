@@ -25,8 +25,8 @@ const CODES: Readonly<Record<number, { name: string; code: BackupErrorCode }>> =
 const ABORTED = 10
 
 const REMEDIES: Readonly<Partial<Record<BackupErrorCode, string>>> = {
-  unreachable: 'It is tried again.',
-  over_quota: 'Raise the quota of the project, or wait: it is tried again.',
+  unreachable: 'The service tries again by itself.',
+  over_quota: 'Raise the quota of the project, or wait: the service tries again by itself.',
   refused:
     'Check that GOOGLE_APPLICATION_CREDENTIALS names a current key of a service account of this project that has the role ' +
     'Cloud Datastore User (roles/datastore.user), and that the clock of this machine is right.',

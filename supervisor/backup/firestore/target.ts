@@ -4,7 +4,6 @@ import type { Clock } from '../../../shared/clock.ts'
 import { LATE, withDeadline } from '../../../shared/deadline.ts'
 import { messageOf } from '../../../shared/errors.ts'
 import type { Log } from '../../../shared/log.ts'
-import { documentName } from '../seal.ts'
 import {
   BackupError,
   type AccountDocument,
@@ -23,6 +22,8 @@ import {
   infoOf,
   layOut,
   MARK_FIELDS,
+  nameIn,
+  newName,
   parseAccount,
   parseHead,
   parseHost,
@@ -35,11 +36,10 @@ import {
   type Paths,
   type SlotMark,
 } from './documents.ts'
+import { Parts } from './parts.ts'
 
 /** Nobody waits longer for a read: boot goes on from the disk. */
 const LONGEST_READ_MS = 10_000
-/** Firestore takes 500 writes in a batch, 10 MiB in a request. */
-const DELETES_AT_ONCE = 400
 /** The client's own retries are off as well (retry-limits.ts): a transaction that fails is the caller's to repeat. */
 const ONCE = { maxAttempts: 1 }
 
@@ -62,7 +62,8 @@ export interface FirestoreTargetOptions {
 /**
  * Backups in Firestore. What is where: documents.ts. Invariants:
  * - whose an account's backups are stands in its head alone, and changes in transactions alone; the epoch grows with each claim
- * - a slot is written in a transaction that saw the head as the claim has it, and in the slot an older revision
+ * - an account's document and its slots are written and deleted in transactions that saw the head as the claim has it, a
+ *   slot in one that saw an older revision in it: a write that lands late changes nothing
  * - a slot is written after its parts; the parts of what it held before are deleted after it: a slot is always whole
  * - one write is under way per account and kind of document; what was given up still counts until it has settled
  */
@@ -71,6 +72,7 @@ export class FirestoreTarget implements BackupTarget {
   readonly #options: FirestoreTargetOptions
   readonly #calls: Calls
   readonly #paths: Paths
+  readonly #parts: Parts
   readonly #readMs: number
   /** Accounts of whose parts it is known that all are of a slot; any other may have some of a write that broke off. */
   readonly #swept = new Set<string>()
@@ -81,6 +83,7 @@ export class FirestoreTarget implements BackupTarget {
     this.#options = options
     this.#calls = new Calls(options.clock)
     this.#paths = pathsOf(options.prefix)
+    this.#parts = new Parts(db, this.#paths)
     this.#readMs = Math.min(options.deadlineMs, LONGEST_READ_MS)
   }
 
@@ -99,10 +102,13 @@ export class FirestoreTarget implements BackupTarget {
     })
   }
 
-  async writeAccount(account: AccountDocument): Promise<void> {
+  async writeAccount(account: AccountDocument, claim: Claim): Promise<void> {
     const { accountId } = account
     await this.#calls.write(`account ${accountId}`, `Writing account ${accountId}`, this.#options.deadlineMs, () =>
-      this.#doc(this.#paths.account(accountId)).set(accountData(account)),
+      this.#transaction(async (transaction) => {
+        this.#holdToClaim(accountId, claim, await this.#headOf(accountId, transaction))
+        transaction.set(this.#doc(this.#paths.account(accountId)), accountData(account, claim.name))
+      }),
     )
   }
 
@@ -120,23 +126,23 @@ export class FirestoreTarget implements BackupTarget {
     const what = `Claiming the backups of ${accountId}`
     return this.#calls.write(`session ${accountId}`, what, this.#options.deadlineMs, () =>
       this.#transaction(async (transaction) => {
-        const [headSnapshot, ...slots] = await this.#getAll(
-          transaction,
-          [this.#paths.head(accountId), ...this.#paths.slots(accountId)],
-          [...HEAD_FIELDS, ...MARK_FIELDS],
-        )
-        const head = headSnapshot && parseHead(headSnapshot)
-        if (headSnapshot !== undefined && head !== undefined && head.owner !== host.hostId) {
+        const headSnapshot = await transaction.get(this.#doc(this.#paths.head(accountId)))
+        const head = parseHead(headSnapshot)
+        if (head !== undefined && head.owner !== host.hostId) {
           await this.#refuseIfAlive(transaction, accountId, { head, headSnapshot, leaseMs })
         }
+        const name = head?.backups ?? (await this.#nameOfAccount(accountId, transaction)) ?? newName()
+        const slots = await this.#getAll(transaction, this.#paths.slots(name), MARK_FIELDS)
         const epoch = (head?.epoch ?? 0) + 1
         transaction.set(this.#doc(this.#paths.head(accountId)), {
           owner: host.hostId,
           ownerName: host.name,
           epoch,
           claimedAt: new Date(this.#options.clock.nowMs()),
+          backups: name,
         } satisfies Record<keyof Head, unknown>)
-        return { hostId: host.hostId, epoch, lastRev: Math.max(0, ...slots.map((slot) => parseMark(slot)?.rev ?? 0)) }
+        const lastRev = Math.max(0, ...slots.map((slot) => parseMark(slot)?.rev ?? 0))
+        return { hostId: host.hostId, name, epoch, lastRev }
       }),
     )
   }
@@ -150,15 +156,15 @@ export class FirestoreTarget implements BackupTarget {
       const wasSwept = this.#swept.delete(accountId)
       // One by one: a request has a limit of 10 MiB, and on a slow line all of them would run into their deadlines.
       for (const [at, data] of parts.entries()) {
-        const path = this.#paths.part(accountId, mark, at)
-        const of = { partOf: documentName(accountId), epoch: claim.epoch, rev: mark.rev, sha256: mark.sha256 }
+        const path = this.#paths.part(claim.name, mark, at)
+        const of = { partOf: claim.name, epoch: claim.epoch, rev: mark.rev, sha256: mark.sha256 }
         await this.#doc(path).set({ ...of, data })
       }
       const before = await this.#replaceSlot(accountId, claim, mark.rev, slot)
       if (before === 'superseded') return before
       try {
-        if (!wasSwept) await this.#sweep(accountId, claim)
-        else if (before !== undefined) await this.#deleteParts(accountId, before)
+        if (!wasSwept) await this.#parts.sweep(claim)
+        else if (before !== undefined) await this.#parts.deleteOf(claim.name, before)
         this.#swept.add(accountId)
       } catch (error) {
         // The backup is safe; what is left over goes with the next one.
@@ -174,7 +180,7 @@ export class FirestoreTarget implements BackupTarget {
   async readOwner(accountId: string): Promise<Owner | null> {
     const what = `Reading whose the backups of ${accountId} are`
     return this.#calls.read(what, this.#readMs, async () => {
-      const head = parseHead(await this.#doc(this.#paths.head(accountId)).get())
+      const head = await this.#headOf(accountId)
       if (head === undefined) return null
       const snapshot = await this.#doc(this.#paths.host(head.owner)).get()
       const host = parseHost(snapshot)
@@ -190,9 +196,10 @@ export class FirestoreTarget implements BackupTarget {
   }
 
   async listArchives(accountId: string): Promise<ArchiveInfo[]> {
-    const slots = await this.#calls.read(`Reading the backups of ${accountId}`, this.#readMs, () =>
-      this.#getAll(this.#db, this.#paths.slots(accountId), SLOT_FIELDS),
-    )
+    const slots = await this.#calls.read(`Reading the backups of ${accountId}`, this.#readMs, async () => {
+      const name = await this.#nameOf(accountId)
+      return name === undefined ? [] : this.#getAll(this.#db, this.#paths.slots(name), SLOT_FIELDS)
+    })
     const present = slots.filter(({ exists }) => exists)
     const infos = present.flatMap((snapshot) => {
       try {
@@ -213,16 +220,16 @@ export class FirestoreTarget implements BackupTarget {
 
   async readArchive(accountId: string, rev: number): Promise<SealedArchive> {
     const what = `Reading revision ${rev} of ${accountId}`
-    const path = this.#paths.slot(accountId, rev)
+    const name = await this.#calls.read(what, this.#readMs, () => this.#nameOf(accountId))
+    if (name === undefined) throw notKept(accountId, rev)
+    const path = this.#paths.slot(name, rev)
     const snapshot = await this.#calls.read(what, this.#readMs, () => this.#doc(path).get())
     const slot = parseSlot(snapshot)
     if (slot?.rev !== rev) throw notKept(accountId, rev)
     if (slot.parts === 0) return putTogether(accountId, slot, [dataOf(snapshot)])
     const parts = []
     for (let at = 0; at < slot.parts; at++) {
-      const part = await this.#calls.read(what, this.#readMs, () =>
-        this.#doc(this.#paths.part(accountId, slot, at)).get(),
-      )
+      const part = await this.#calls.read(what, this.#readMs, () => this.#doc(this.#paths.part(name, slot, at)).get())
       parts.push(dataOf(part))
     }
     // A part may be missing because a newer revision took the slot meanwhile: that is no damage.
@@ -233,19 +240,24 @@ export class FirestoreTarget implements BackupTarget {
     return putTogether(accountId, slot, parts)
   }
 
-  async deleteAccount(accountId: string): Promise<void> {
+  async deleteAccount(accountId: string, claim: Claim): Promise<void> {
     const what = `Deleting the backups of ${accountId}`
     const { deadlineMs } = this.#options
-    // The account's document goes last: as long as it is there, whatever was broken off is done again.
+    const [account, head, ...slots] = [
+      this.#paths.account(accountId),
+      this.#paths.head(accountId),
+      ...this.#paths.slots(claim.name),
+    ].map((path) => this.#doc(path))
+    if (account === undefined || head === undefined) return
     await this.#calls.write(`session ${accountId}`, what, deadlineMs, async () => {
-      const parts = await this.#partsOf(accountId)
-      await this.#delete(parts.map(({ ref }) => ref))
-      // With the head goes every claim: a write that was given up finds none, and is refused.
-      await this.#delete([this.#paths.head(accountId), ...this.#paths.slots(accountId)].map((path) => this.#doc(path)))
+      await this.#deleteAs(accountId, claim, slots)
+      await this.#parts.deleteAll(claim.name)
       this.#swept.delete(accountId)
     })
+    // The head goes last: as long as it is there, whatever was broken off is found and done again; a write that was given up
+    // finds none afterwards, and is refused. After the account's own writes, one of which would bring its document back.
     await this.#calls.write(`account ${accountId}`, what, deadlineMs, () =>
-      this.#doc(this.#paths.account(accountId)).delete(),
+      this.#deleteAs(accountId, claim, [account, head]),
     )
   }
 
@@ -297,7 +309,7 @@ export class FirestoreTarget implements BackupTarget {
         `The backups of ${accountId} are nobody's any more: they were deleted while this host had them. Claim them again.`,
       )
     }
-    if (head.owner !== claim.hostId || head.epoch !== claim.epoch) {
+    if (head.owner !== claim.hostId || head.epoch !== claim.epoch || head.backups !== claim.name) {
       throw ownedElsewhere(
         accountId,
         head,
@@ -313,7 +325,7 @@ export class FirestoreTarget implements BackupTarget {
     rev: number,
     slot: object,
   ): Promise<SlotMark | undefined | 'superseded'> {
-    const path = this.#paths.slot(accountId, rev)
+    const path = this.#paths.slot(claim.name, rev)
     return this.#transaction(async (transaction) => {
       const paths = [this.#paths.head(accountId), path]
       const [head, kept] = await this.#getAll(transaction, paths, [...HEAD_FIELDS, ...MARK_FIELDS])
@@ -325,43 +337,29 @@ export class FirestoreTarget implements BackupTarget {
     })
   }
 
-  async #deleteParts(accountId: string, mark: SlotMark): Promise<void> {
-    const numbers = Array.from({ length: mark.parts }, (_, at) => at)
-    await this.#delete(numbers.map((at) => this.#doc(this.#paths.part(accountId, mark, at))))
+  /** Deletes these as the one who has the account. Where there is no head, they went with it. */
+  async #deleteAs(accountId: string, claim: Claim, refs: readonly DocumentReference[]): Promise<void> {
+    await this.#transaction(async (transaction) => {
+      const head = await this.#headOf(accountId, transaction)
+      if (head === undefined) return
+      this.#holdToClaim(accountId, claim, head)
+      for (const ref of refs) transaction.delete(ref)
+    })
   }
 
-  /**
-   * Deletes every part that no slot has: writes that broke off left them, in this process or in one before. Those of a
-   * later claim are left alone: their slot may be about to be written.
-   */
-  async #sweep(accountId: string, claim: Claim): Promise<void> {
-    const slots = await this.#getAll(this.#db, this.#paths.slots(accountId), MARK_FIELDS)
-    const kept = new Set(slots.flatMap((slot) => parseMark(slot)?.sha256 ?? []))
-    const orphans = (await this.#partsOf(accountId)).filter(
-      ({ epoch, sha256 }) => epoch <= claim.epoch && !kept.has(sha256),
-    )
-    await this.#delete(orphans.map(({ ref }) => ref))
+  async #headOf(accountId: string, transaction?: Transaction): Promise<Head | undefined> {
+    const ref = this.#doc(this.#paths.head(accountId))
+    return parseHead(await (transaction === undefined ? ref.get() : transaction.get(ref)))
   }
 
-  async #partsOf(accountId: string): Promise<{ ref: DocumentReference; epoch: number; sha256: string }[]> {
-    const found = await this.#db
-      .collection(this.#paths.sessions)
-      .where('partOf', '==', documentName(accountId))
-      .select('epoch', 'sha256')
-      .get()
-    return found.docs.map((part) => ({
-      ref: part.ref,
-      epoch: Number(part.get('epoch')),
-      sha256: String(part.get('sha256')),
-    }))
+  /** Of the account's backups; undefined where there never were any. */
+  async #nameOf(accountId: string): Promise<string | undefined> {
+    return (await this.#headOf(accountId))?.backups ?? (await this.#nameOfAccount(accountId))
   }
 
-  async #delete(refs: readonly DocumentReference[]): Promise<void> {
-    for (let at = 0; at < refs.length; at += DELETES_AT_ONCE) {
-      const batch = this.#db.batch()
-      for (const ref of refs.slice(at, at + DELETES_AT_ONCE)) batch.delete(ref)
-      await batch.commit()
-    }
+  async #nameOfAccount(accountId: string, transaction?: Transaction): Promise<string | undefined> {
+    const ref = this.#doc(this.#paths.account(accountId))
+    return nameIn(await (transaction === undefined ? ref.get() : transaction.get(ref)))
   }
 
   #transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {

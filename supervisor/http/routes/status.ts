@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import { maskPhone } from '../../../shared/phone.ts'
 import { REASONS, type ConnectionStatus, type Reason } from '../../../shared/states.ts'
 import type { Account } from '../../accounts/registry.ts'
+import { ageInWords } from '../../backup/words.ts'
 import type { RestartProgress } from '../../fleet/rolling-restart.ts'
 import type { HttpDeps } from '../server.ts'
 import { Dashboard, Health, type DashboardAccount } from '../schemas.ts'
@@ -127,9 +128,11 @@ function noticeOf({ recovery }: Account, nowMs: number): Static<typeof Dashboard
   if (recovery === null || nowMs - recovery.atMs > NOTICE_MS) return null
   const at = new Date(recovery.atMs).toISOString()
   if (recovery.from === 'backup') {
-    const savedAt = recovery.savedAtMs === undefined ? 'unknown' : new Date(recovery.savedAtMs).toISOString()
+    const { savedAtMs, atMs } = recovery
+    const savedAt = savedAtMs === undefined ? 'unknown' : new Date(savedAtMs).toISOString()
+    const age = savedAtMs === undefined ? 'of unknown age' : `${ageInWords(atMs - savedAtMs)} old`
     const message =
-      `The session was restored from a backup that was saved at ${savedAt}. ` +
+      `The session was restored from a backup that was ${age} (saved at ${savedAt}). ` +
       'The next messages of some contacts need a retry, which heals by itself.'
     return { code: 'session_restored', at, message }
   }

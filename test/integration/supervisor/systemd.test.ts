@@ -22,8 +22,8 @@ await t.test('a service with a journal and somebody to notify', { skip: NEEDS_RO
   const port = await freePort()
   const service = new SupervisorProcess({
     sessionsPath,
-    port,
     env: {
+      PORT: String(port),
       WA_SOCKET_URL: simulator.url,
       WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
       LOG_FORMAT: 'journal',

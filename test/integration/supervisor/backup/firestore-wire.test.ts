@@ -1,13 +1,15 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { deleteApp, initializeApp } from 'firebase-admin/app'
-import { getFirestore, type Firestore } from 'firebase-admin/firestore'
+import { rmSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../../shared/clock.ts'
 import { createLog } from '../../../../shared/log.ts'
 import { createFirestoreTarget } from '../../../../supervisor/backup/firestore/connect.ts'
 import type { FirestoreTarget } from '../../../../supervisor/backup/firestore/target.ts'
 import { openArchive, parseKeyRing, sealArchive } from '../../../../supervisor/backup/seal.ts'
-import { startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
+import { freePort, lookInto, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
 import { accountNamed, hostNamed } from '../../../fixtures/firestore.ts'
 
 const KEY = randomBytes(32).toString('base64')
@@ -28,18 +30,6 @@ async function connect(t: Test, emulatorHost: string): Promise<FirestoreTarget> 
   return target
 }
 
-/** A connection that is not ours, to see what is there. */
-function look(t: Test, host: string): Firestore {
-  const app = initializeApp({ projectId: 'demo-backup' }, `look-${host}`)
-  const db = getFirestore(app)
-  db.settings({ host, ssl: false })
-  t.teardown(async () => {
-    await db.terminate()
-    await deleteApp(app)
-  })
-  return db
-}
-
 t.test('a fleet goes there and comes back over the wire, sealed', async (t) => {
   const { host } = await startFirestoreEmulator(t)
   const target = await connect(t, host)
@@ -54,8 +44,8 @@ t.test('a fleet goes there and comes back over the wire, sealed', async (t) => {
     },
   ]
   for (const { account, log } of fleet) {
-    await target.writeAccount(account)
     const claim = await target.claim(account.accountId, HERE, LEASE_MS)
+    await target.writeAccount(account, claim)
     for (const rev of [1, 2, 3]) {
       const plain = {
         accountId: account.accountId,
@@ -84,12 +74,12 @@ t.test('a fleet goes there and comes back over the wire, sealed', async (t) => {
     await t.rejects(other.readArchive(accountId, 1), { code: 'not_found' })
   }
 
-  const db = look(t, host)
+  const db = lookInto(t, host, 'demo-backup')
   const everything = (await db.collection('test_wa_sessions').get()).docs.map((found) =>
     JSON.stringify([found.ref.path, found.data()], (_, value: unknown) => withBytesAsText(value)),
   )
-  // Two heads, four slots, and three parts for each of two large archives.
-  t.equal(everything.length, 2 + 4 + 6)
+  // Four slots, and three parts for each of two large archives.
+  t.equal(everything.length, 4 + 6)
   const readable = everything.join('\n')
   t.equal(readable.match(/WAB1/g)?.length, 4, 'the four archives are in what is read here')
   const forbidden = [...secrets, KEY, 'account_test_', 'Front desk', 'Back office', '4915', '@s.whatsapp']
@@ -104,7 +94,10 @@ t.test('a fleet goes there and comes back over the wire, sealed', async (t) => {
     JSON.stringify((await db.collection('test_wa_accounts').get()).docs[0]?.data()),
     /Front desk.*\+4915112345678/,
   )
-  for (const { account } of fleet) await other.deleteAccount(account.accountId)
+  for (const { account } of fleet) {
+    const claim = await other.claim(account.accountId, HERE, LEASE_MS)
+    await other.deleteAccount(account.accountId, claim)
+  }
   t.equal((await db.collection('test_wa_sessions').get()).size, 0)
   t.equal((await db.collection('test_wa_accounts').get()).size, 0)
 })
@@ -115,6 +108,24 @@ function withBytesAsText(value: unknown): unknown {
   if (typeof json !== 'object' || json?.type !== 'Buffer' || !Array.isArray(json.data)) return value
   return Buffer.from(json.data as number[]).toString('latin1')
 }
+
+t.test('who keeps no backups loads nothing of the client', async (t) => {
+  const program = fileURLToPath(new URL('./fixtures/loaded-program.js', import.meta.url))
+  const firestore = {
+    FIRESTORE_PROJECT_ID: 'demo-a',
+    FIRESTORE_EMULATOR_HOST: `127.0.0.1:${await freePort()}`,
+    BACKUP_ENCRYPTION_KEY: KEY,
+  }
+  const loaded = await Promise.all(
+    [{}, firestore].map(async (more, at) => {
+      const env = { PORT: '0', ADMIN_TOKEN: 'a-token-for-tests-0123456789', SESSIONS_PATH: t.testdirName + at, ...more }
+      t.teardown(() => rmSync(env.SESSIONS_PATH, { recursive: true, force: true }))
+      return Number((await promisify(execFile)(process.execPath, [program], { env })).stdout)
+    }),
+  )
+  t.equal(loaded[0], 0)
+  t.ok((loaded[1] ?? 0) > 0, 'and it would be seen')
+})
 
 t.test('credentials that can not be used are refused with the remedy, and not quoted', async (t) => {
   const dir = t.testdir({

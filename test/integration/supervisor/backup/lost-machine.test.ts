@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Firestore } from 'firebase-admin/firestore'
 import t from 'tap'
-import { startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
+import { lookInto, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
 import { pairAll, testPhones } from '../../../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../../../fixtures/supervisor-process.ts'
 import { until } from '../../../fixtures/until.ts'
@@ -43,7 +44,23 @@ t.test(`the machine is lost: ${ACCOUNTS} accounts connect on a new one, nobody s
   )
   const health = (await first.api('GET', '/health')).body as { checks: { firestore: string } }
   t.equal(health.checks.firestore, 'ok')
+  const { accounts } = await first.dashboard()
   t.same(await first.end('SIGTERM'), { code: 0, signal: null }, first.tail())
+
+  const documents = await everyDocument(lookInto(t, firestore.host, env.FIRESTORE_PROJECT_ID))
+  const ids = accounts.map(({ accountId }) => accountId)
+  const secrets = ids.flatMap((id) => secretsOf(readFileSync(join(root, 'first', id, 'creds.json'), 'utf8')))
+  t.ok(secrets.length > 10 * ACCOUNTS)
+  // An owner, a document and one or two revisions of each account, and the host.
+  t.ok(documents.length > 3 * ACCOUNTS, `${documents.length} documents`)
+  const found = (texts: readonly string[], collections: RegExp): string[] => {
+    const read = documents.filter(([path]) => collections.test(path)).map((parts) => parts.join('\n'))
+    return texts.filter((text) => read.some((document) => document.includes(text)))
+  }
+  t.equal(found([...secrets, env.BACKUP_ENCRYPTION_KEY], /./).length, 0, 'no secret of a session in any document')
+  t.strictSame(found([...ids, ...phones], /^wa_sessions/), [], 'nor in wa_sessions whose it is')
+  t.strictSame(found(phones, /^wa_(owners|hosts)/), [], 'phones are where the operator needs them alone')
+  t.equal(found(phones, /^wa_accounts/).length, ACCOUNTS)
   rmSync(join(root, 'first'), { recursive: true })
 
   const sent = await Promise.all(
@@ -60,3 +77,26 @@ t.test(`the machine is lost: ${ACCOUNTS} accounts connect on a new one, nobody s
   await until('what came in between', () => sent.every(({ id }) => simulator.receiptsOf(id).length > 0), 60_000)
   t.same(await second.end('SIGTERM'), { code: 0, signal: null }, second.tail())
 })
+
+/** Path and content of every document, bytes as the text that they may hold. */
+async function everyDocument(db: Firestore): Promise<[path: string, content: string][]> {
+  const documents: [string, string][] = []
+  for (const collection of ['wa_accounts', 'wa_owners', 'wa_hosts', 'wa_sessions']) {
+    for (const document of (await db.collection(collection).get()).docs) {
+      const fields = Object.entries(document.data())
+      const texts = fields.map(([name, value]: [string, unknown]) =>
+        Buffer.isBuffer(value)
+          ? `${name}=${value.toString('latin1')}\n${value.toString('base64')}`
+          : `${name}=${String(value)}`,
+      )
+      documents.push([document.ref.path, texts.join('\n')])
+    }
+  }
+  return documents
+}
+
+/** Every key in a session's creds, as the text that it is there and as its bytes. */
+function secretsOf(creds: string): string[] {
+  const keys = creds.match(/[A-Za-z0-9+/]{40,}={0,2}/g) ?? []
+  return keys.flatMap((key) => [key.replace(/=+$/, '').slice(0, -1), Buffer.from(key, 'base64').toString('latin1')])
+}

@@ -6,7 +6,7 @@ import { systemClock } from '../../../../shared/clock.ts'
 import { createLog } from '../../../../shared/log.ts'
 import { createFirestoreTarget } from '../../../../supervisor/backup/firestore/connect.ts'
 import type { FirestoreTarget } from '../../../../supervisor/backup/firestore/target.ts'
-import { freePort, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
+import { freePort, lookInto, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
 import { accountNamed, archiveOf, hostNamed } from '../../../fixtures/firestore.ts'
 import { startRefusingServer } from '../../../fixtures/refusing-server.ts'
 import { startSilentPort, startStallingProxy } from '../../../fixtures/stalling-proxy.ts'
@@ -67,20 +67,19 @@ t.test('where nobody answers every call ends, and the process can end', async (t
 t.test('a write that was given up at a dead port does not land over a newer one', async (t) => {
   const port = await freePort()
   const target = await connect(t, port, 5000)
-  const old = { ...accountNamed('a1'), name: 'OLD' }
-  await t.rejects(target.writeAccount(old), isUnreachable)
+  // The host's document is the one that has no fence but the order of writes.
+  await t.rejects(target.writeHost({ ...HERE, name: 'OLD' }), isUnreachable)
   await startFirestoreEmulator(t, port)
-  const newer = { ...old, name: 'NEW' }
   await until('the server to be reached again', () =>
-    target.writeAccount(newer).then(
+    target.writeHost({ ...HERE, name: 'NEW' }).then(
       () => true,
       () => false,
     ),
   )
-  t.strictSame(await target.readAccounts(), [newer])
   // Whatever was under way has settled with this.
   await target.close()
-  t.strictSame(await (await connect(t, port, 5000)).readAccounts(), [newer])
+  const db = lookInto(t, `127.0.0.1:${port}`, 'demo-backup')
+  t.match((await db.doc(`wa_hosts/${HERE.hostId}`).get()).data(), { name: 'NEW' })
 })
 
 t.test(
@@ -90,15 +89,15 @@ t.test(
     const proxy = await startStallingProxy(t, emulator.port)
     const target = await connect(t, proxy.port, 2000)
     const account = accountNamed('a1')
-    await target.writeAccount(account)
     const claim = await target.claim('a1', HERE, LEASE_MS)
+    await target.writeAccount(account, claim)
     await target.writeArchive('a1', claim, archiveOf(1))
 
     proxy.hold()
     const old = { account: { ...account, name: 'OLD' }, archive: archiveOf(2) }
     const newer = { account: { ...account, name: 'NEW' }, archive: archiveOf(4) }
     await Promise.all([
-      t.rejects(target.writeAccount(old.account), isUnreachable),
+      t.rejects(target.writeAccount(old.account, claim), isUnreachable),
       t.rejects(target.writeArchive('a1', claim, old.archive), isUnreachable),
     ])
     proxy.release()
@@ -109,7 +108,7 @@ t.test(
       )
     await until(
       'the account to be written',
-      written(() => target.writeAccount(newer.account)),
+      written(() => target.writeAccount(newer.account, claim)),
     )
     await until(
       'the archive to be written',
@@ -136,10 +135,10 @@ t.test('what the server answers is said at once, with the remedy, and never repe
   for (const { status, code, message } of answers) {
     const server = await startRefusingServer(t, status)
     const target = await connect(t, server.port, 60_000)
-    const claim = { hostId: HERE.hostId, epoch: 1, lastRev: 0 }
+    const claim = { hostId: HERE.hostId, name: '0'.repeat(32), epoch: 1, lastRev: 0 }
     const isRefusal = { name: 'BackupError', code, message }
     await t.rejects(target.readAccounts(), isRefusal)
-    await t.rejects(target.writeAccount(accountNamed('a1')), isRefusal)
+    await t.rejects(target.writeAccount(accountNamed('a1'), claim), isRefusal)
     await t.rejects(target.writeArchive('a1', claim, archiveOf(1)), isRefusal)
     t.equal(server.asked(), 3, `asked once for each call, ${status}`)
   }

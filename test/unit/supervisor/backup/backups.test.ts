@@ -202,6 +202,81 @@ t.test('a removed account that another host has: its backups stay, and the wish 
   t.equal(two.backups.load.accounts, 0)
 })
 
+t.test("removed here, and saved by another host since: what is kept stays that one's", async (t) => {
+  const store = memoryStore()
+  const one = await world(t, { store })
+  one.backups.changed('a', paired)
+  await one.clock.advanceAsync(100)
+  const [kept] = store.archives.get('a') ?? []
+  if (kept === undefined) throw new Error('nothing was saved')
+  for (const [laterMs, stays] of [
+    [1000, true],
+    [-1000, false],
+  ] as const) {
+    store.archives.set('a', [kept])
+    // Its host is not there at the moment.
+    store.heads.set('a', { hostId: 'gone', epoch: 1 })
+    const two = await world(t, { store, host: 'two', ids: [] })
+    await two.removals.add('a', kept.savedAtMs - laterMs)
+    two.backups.start(async () => null)
+    await until('the note to be done', async () => {
+      await two.clock.advanceAsync(1000)
+      return two.removals.all.length === 0 && two.backups.load.accounts === 0
+    })
+    t.equal(store.archives.has('a'), stays)
+    t.equal(store.heads.get('a')?.hostId, stays ? 'gone' : undefined)
+  }
+})
+
+t.test('a restore claims what a backup holds: both are of this host, and the backup goes on at once', async (t) => {
+  const { backups, clock, target, lines, session } = await world(t)
+  backups.changed('a', paired)
+  await clock.advanceAsync(5000)
+  await backups.claimForRestore('a')
+  session.answer = { revision: 5, bytes: Buffer.from('restored') }
+  backups.changed('a', paired)
+  await clock.advanceAsync(100)
+  t.match(target.store.archives.get('a')?.[0], { sealed: Buffer.from('restored') })
+  // And in the middle of a write: that one is refused, and done again under the new claim.
+  target.delayMs = 20
+  session.answer = { revision: 6, bytes: Buffer.from('again') }
+  backups.changed('a', paired)
+  await until('the write to be under way', async () => {
+    await clock.advanceAsync(0)
+    return target.writing === 1
+  })
+  target.delayMs = 0
+  await backups.claimForRestore('a')
+  await until('it to be saved', async () => {
+    await clock.advanceAsync(100)
+    return target.store.archives.get('a')?.[0]?.sessionRevision === 6
+  })
+  t.match(backups.viewOf('a'), { pending: false, error: null })
+  t.strictSame(
+    lines().filter(({ event }) => event === 'backup.owned_elsewhere'),
+    [],
+  )
+})
+
+t.test("a document that was refused is written when the account is this host's again", async (t) => {
+  const store = memoryStore()
+  const { backups, clock, registry } = await world(t, { store })
+  backups.changed('a', paired)
+  await clock.advanceAsync(10_000)
+  const head = store.heads.get('a')
+  store.heads.set('a', { hostId: 'other', epoch: 9 })
+  store.hosts.set('other', { hostId: 'other', name: 'other', version: '1', lastSeenMs: clock.nowMs(), released: false })
+  const account = registry.get('a')
+  if (account === undefined || head === undefined) throw new Error('no account')
+  registry.put({ ...account, record: { ...account.record, name: 'renamed here' } })
+  await clock.advanceAsync(10_000)
+  t.match(store.accounts.get('a'), { name: 'Name of a' }, "the other host's document is untouched")
+  t.match(backups.viewOf('a'), { error: /"other"/ })
+  store.hosts.set('other', { hostId: 'other', name: 'other', version: '1', lastSeenMs: 0, released: true })
+  await clock.advanceAsync(70_000)
+  t.match(store.accounts.get('a'), { name: 'renamed here' })
+})
+
 t.test('a stop with many accounts: eight at once, and those are named for whom there was no time', async (t) => {
   const ids = Array.from({ length: 20 }, (_, index) => `a${index}`)
   const { backups, clock, target, lines } = await world(t, { ids })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
-import { documentName, openArchive, parseKeyRing, sealArchive } from '../../../../supervisor/backup/seal.ts'
+import { openArchive, parseKeyRing, sealArchive } from '../../../../supervisor/backup/seal.ts'
 import { BackupError, type SealedArchive } from '../../../../supervisor/backup/target.ts'
 
 const KEYS = Array.from({ length: 3 }, () => randomBytes(32).toString('base64'))
@@ -150,11 +150,4 @@ t.test('any other text is refused with the remedy and without the text', async (
       if (text !== '') t.notOk(message.includes(text))
     }
   }
-})
-
-t.test('a name at the target tells nothing, is always the same, and of its own', async (t) => {
-  t.match(documentName(ACCOUNT), /^[0-9a-f]{32}$/)
-  t.equal(documentName(ACCOUNT), documentName(ACCOUNT))
-  t.not(documentName(ACCOUNT), documentName('account_prod_ba9876543210'))
-  t.notOk(documentName(ACCOUNT).includes('0123456789ab'))
 })

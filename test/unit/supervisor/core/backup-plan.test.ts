@@ -29,12 +29,12 @@ t.test('when a changed session is due', async (t) => {
   const cases: [string, (run: Run) => void, number][] = [
     ['long after the last backup: after the debounce', (run) => void (run.pass(100_000), run.change('a')), 5000],
     ['soon after it: when the interval is over', (run) => void (run.pass(20_000), run.change('a')), 40_000],
-    ['creds: a second later', (run) => void (run.pass(20_000), run.change('a', true)), 1000],
-    ['creds again: not more than one in ten seconds', (run) => void (run.pass(2000), run.change('a', true)), 8000],
+    ['creds: half a second later', (run) => void (run.pass(20_000), run.change('a', true)), 500],
+    ['creds again: not more than one a second', (run) => void (run.pass(200), run.change('a', true)), 800],
     [
       'creds after something else: the sooner of the two',
       (run) => void (run.pass(20_000), run.change('a'), run.pass(3000), run.change('a', true)),
-      1000,
+      500,
     ],
     [
       'more changes do not put it off',

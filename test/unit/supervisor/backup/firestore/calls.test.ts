@@ -119,7 +119,7 @@ t.test('after the end nothing begins any more', async (t) => {
 
 t.test('what Firestore says becomes a code and a remedy', async (t) => {
   const cases: [unknown, string, RegExp][] = [
-    [grpc(14), 'unreachable', /UNAVAILABLE: said the server.*tried again/],
+    [grpc(14), 'unreachable', /UNAVAILABLE: said the server.*tries again/],
     [grpc(4), 'unreachable', /DEADLINE_EXCEEDED/],
     [grpc(10), 'unreachable', /ABORTED/],
     [grpc(8), 'over_quota', /RESOURCE_EXHAUSTED.*quota/],
@@ -130,7 +130,7 @@ t.test('what Firestore says becomes a code and a remedy', async (t) => {
     [grpc(3), 'failed', /INVALID_ARGUMENT/],
     [new Error('Could not load the default credentials.'), 'refused', /service account/],
     [new Error('error:1E08010C:DECODER routines::unsupported private key'), 'refused', /service account/],
-    [new Error('request to the token server failed, reason: getaddrinfo ENOTFOUND'), 'unreachable', /tried again/],
+    [new Error('request to the token server failed, reason: getaddrinfo ENOTFOUND'), 'unreachable', /tries again/],
     [new Error('odd'), 'failed', /Doing it: .*odd/],
     ['a text', 'failed', /a text/],
   ]

@@ -6,9 +6,11 @@ const [HERE, THERE] = [hostNamed('here'), hostNamed('there')]
 
 t.test('an account that nobody has is whose it is claimed by; each claim is a new epoch', async (t) => {
   const target = new FirestoreDouble().target()
-  t.strictSame(await target.claim('a1', HERE, LEASE_MS), { hostId: 'host-here', epoch: 1, lastRev: 0 })
-  t.strictSame(await target.claim('a1', HERE, LEASE_MS), { hostId: 'host-here', epoch: 2, lastRev: 0 })
-  t.strictSame(await target.claim('a2', THERE, LEASE_MS), { hostId: 'host-there', epoch: 1, lastRev: 0 })
+  const { name } = await target.claim('a1', HERE, LEASE_MS)
+  t.strictSame(await target.claim('a1', HERE, LEASE_MS), { hostId: 'host-here', name, epoch: 2, lastRev: 0 })
+  const other = await target.claim('a2', THERE, LEASE_MS)
+  t.strictSame(other, { hostId: 'host-there', name: other.name, epoch: 1, lastRev: 0 })
+  t.not(other.name, name)
 })
 
 t.test('a claim says the highest revision that is kept', async (t) => {
@@ -108,6 +110,6 @@ t.test('a process that was started anew keeps the one before from writing', asyn
 t.test("a claim on what was deleted is nobody's", async (t) => {
   const target = new FirestoreDouble().target()
   const claim = await target.claim('a1', HERE, LEASE_MS)
-  await target.deleteAccount('a1')
+  await target.deleteAccount('a1', claim)
   await t.rejects(target.writeArchive('a1', claim, archiveOf(1)), { code: 'owned_elsewhere', message: /deleted/ })
 })

@@ -1,4 +1,4 @@
-import type { KeyRing } from '../seal.ts'
+import type { KeyRing } from './seal.ts'
 
 /** 90 s, 25 min, 7 h, 3 days: as exact as a person wants it. */
 export function ageInWords(ageMs: number): string {
@@ -18,6 +18,12 @@ export function sizeInWords(bytes: number): string {
 export function keyInWords(keyId: string, { current, older }: KeyRing): string {
   if (keyId === current.id) return 'the present key'
   return older.some(({ id }) => id === keyId) ? 'an old key' : 'NOT CONFIGURED: give its key in BACKUP_OLD_KEYS'
+}
+
+/** Whether two messages differ in nothing but how long ago something was: then the second one is no news. */
+export function isSameNews(before: string | null | undefined, message: string): boolean {
+  const timeless = (text: string): string => text.replace(/\d+ (s|ms) ago/g, '')
+  return before !== null && before !== undefined && timeless(before) === timeless(message)
 }
 
 /** What others wrote, without what would move a terminal's cursor. */
