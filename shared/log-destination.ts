@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Clock } from './clock.ts'
 import { DatagramQueue, type QueueLimits } from './datagram-queue.ts'
 import { encodeFields, encodeLine } from './journal-entry.ts'
@@ -72,12 +73,15 @@ const JOURNAL_FLUSH_MS = 500
  * Entries with fields, straight to journald, from this process.
  * @param directory of journald's sockets
  * @param identifier whose log it is: what `journalctl -t` is asked for
- * @throws where this machine has no unix datagrams for us
+ * @throws where there is no journal, or no unix datagrams for us
  */
 export async function openJournal(directory: string, identifier: string, clock: Clock): Promise<LogDestination> {
+  const path = `${directory}/socket`
+  // It stays while journald restarts.
+  if (!existsSync(path)) throw new Error(`there is no journald at ${path}`)
   const queue = new DatagramQueue({
     sockets: await loadUnixSockets(),
-    path: `${directory}/socket`,
+    path,
     limits: JOURNAL_QUEUE,
     clock,
     tellDropped: (count) =>

@@ -1,7 +1,13 @@
 import type { Clock } from './clock.ts'
 import { messageOf } from './errors.ts'
 import type { LogTarget } from './ipc.ts'
-import { openJournal, prefixedDestination, prettyDestination, type LogDestination } from './log-destination.ts'
+import {
+  openJournal,
+  prefixedDestination,
+  prettyDestination,
+  type LogDestination,
+  type Output,
+} from './log-destination.ts'
 
 /**
  * The destination of a process's log. Never rejects: where the journal can't be written to with fields, its lines go
@@ -11,7 +17,7 @@ import { openJournal, prefixedDestination, prettyDestination, type LogDestinatio
 export async function openTarget(
   target: LogTarget,
   identifier: string,
-  stdout: NodeJS.WriteStream,
+  stdout: Output,
   clock: Clock,
 ): Promise<LogDestination> {
   switch (target.kind) {

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { describeLine, parseLine, priorityOf } from '../../../shared/log-line.ts'
+import { systemClock } from '../../../shared/clock.ts'
 import { prefixedDestination, prettyDestination } from '../../../shared/log-destination.ts'
+import { openTarget } from '../../../shared/log-target.ts'
 
 const json = (fields: Record<string, unknown>): string =>
   `${JSON.stringify({ level: 'warn', time: '2026-01-02T03:04:05.678Z', event: 'x.done', msg: 'Done', ...fields })}\n`
@@ -41,4 +43,13 @@ t.test('where only text goes to the journal, every line of it has its priority',
   const written: string[] = []
   prefixedDestination({ write: (text: string) => written.push(text) }).write(json({ stack: 'a\nb' }))
   t.equal(written.join(''), '<4>x.done: Done\n<4>a\n<4>b\n')
+})
+
+t.test('where there is no journal its lines go to the output, and that is said', async (t) => {
+  const written: string[] = []
+  const output = { write: (text: string) => written.push(text) }
+  const target = await openTarget({ kind: 'journal', directory: '/nowhere' }, 'account_a', output, systemClock)
+  target.write(json({}))
+  t.match(written[0], /^<4>log: .* there is no journald at \/nowhere\/socket\n$/)
+  t.equal(written[1], '<4>x.done: Done\n')
 })
