@@ -29,7 +29,10 @@ export async function seeEnds({ checks, container, service, simulator, accounts 
   }
   const expectFlushed = async (mark: string): Promise<void> => {
     const flushed = await service.accountsIn(mark, 'EVENT=account.stopped', 'CODE=0')
-    expectEqual([...flushed].sort(), [...accounts].sort(), 'accounts that flushed')
+    for (const accountId of accounts.filter((accountId) => !flushed.has(accountId))) {
+      const last = await service.journal('-t', accountId, '-n', '8', '-o', 'short-precise')
+      throw new Error(`${accountId} did not flush. Its last words:\n${last}`)
+    }
   }
   /** The state of the service is another one than before, and it runs. */
   const restarted = async (pid: string): Promise<void> => {

@@ -53,6 +53,7 @@ export async function seeLogs({ checks, container, service, simulator, accounts 
         expect(n < 2000, 'it lives on')
         await simulator.sendText({ to: phone, from: `4079${n % 10}000001`, text: 'x'.repeat(60_000) })
       }
+      await service.account(victim, ({ status, process }) => status === 'connected' && process.pid !== pid)
       const after = await service.connected(accounts.length)
       const sockets = (rows: typeof after): unknown[] =>
         rows

@@ -43,8 +43,8 @@ export async function seeUpgrades({ checks, container, service, accounts }: Scen
     await service.connected(accounts.length)
   })
 
-  await checks.see('the first version is an upgrade like any other', async () => {
-    await container.must('/srv/release/systemd/install.sh')
+  await checks.see('a version that was kept is put back by its own install.sh', async () => {
+    await container.must(`/opt/whatsapp-backend/releases/${first}/systemd/install.sh`)
     expectEqual(await current(), `releases/${first}`, 'the release in use')
     await service.connected(accounts.length)
   })
