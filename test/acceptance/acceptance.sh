@@ -67,11 +67,12 @@ for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*/; do
 done
 
 set +e
-# A mount namespace with a /run of its own (nspawn puts things there), and a network of nothing but loopback.
+# A mount namespace with a /run of its own (nspawn puts things there), a network of nothing but loopback, and processes that
+# end with this one, whatever ends it.
 bash -c '
   set -euo pipefail
   for group in "${@:4}"; do echo $$ >"$group/cgroup.procs" || true; done
-  exec unshare --mount --net --propagation private bash -c "
+  exec unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private bash -c "
     set -euo pipefail
     mount -t tmpfs tmpfs /run
     mkdir -p /run/systemd
