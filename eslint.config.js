@@ -28,7 +28,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js', 'supervisor/dashboard/*.js'] },
+        projectService: { allowDefaultProject: ['*.js', 'supervisor/dashboard/*.js', 'supervisor/cli/*.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -56,6 +56,8 @@ export default tseslint.config(
   { files: ['*.js'], rules: { 'no-restricted-exports': 'off' } },
   // The dashboard runs in a browser as it is: no compiler, no types.
   { files: ['supervisor/dashboard/**'], ...tseslint.configs.disableTypeChecked },
+  // The package's command has to be there before anything is compiled.
+  { files: ['supervisor/cli/*.js'], ...tseslint.configs.disableTypeChecked },
   { files: ['shared/**'], rules: walls(NO_WORKER, NO_SUPERVISOR, NO_TEST, NO_BAILEYS) },
   { files: ['supervisor/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS, NO_FIREBASE) },
   { files: ['supervisor/backup/firestore/**'], rules: walls(NO_WORKER, NO_TEST, NO_BAILEYS) },
@@ -78,7 +80,14 @@ export default tseslint.config(
     ]),
   },
   {
-    files: ['supervisor/main.ts', 'supervisor/config.ts', 'worker/main.ts', '**/*-command.ts', 'test/**'],
+    files: [
+      'supervisor/main.ts',
+      'supervisor/config.ts',
+      'worker/main.ts',
+      'worker/bundle/loader.ts',
+      '**/*-command.ts',
+      'test/**',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   // tap's assertions return promises that the runner awaits by itself.

@@ -112,16 +112,44 @@ const Activity = Type.Object({
 })
 export type Activity = Static<typeof Activity>
 
+/** What went over an account's connections since the process began. */
+const Counts = Type.Object({
+  /** Messages of others that were read, and are durable in the inbox. */
+  messagesIn: Type.Integer(),
+  /** Messages of this device that WhatsApp acknowledged. */
+  messagesOut: Type.Integer(),
+  /** Ciphertexts whose decryption ended badly. Most come again and are read then. */
+  decryptFailures: Type.Integer(),
+})
+export type Counts = Static<typeof Counts>
+
+/** One line of a worker's log, for who looks at the account. What a line must not hold, this must not either. */
+const LogLine = Type.Object({
+  atMs: Type.Number(),
+  level: Type.Union([Type.Literal('info'), Type.Literal('warn'), Type.Literal('error'), Type.Literal('fatal')]),
+  event: Nullable(Type.String()),
+  message: Type.String(),
+  fields: Type.Record(Type.String(), Type.Unknown()),
+})
+export type LogLine = Static<typeof LogLine>
+
 /** Worker to supervisor. */
 export const FromWorker = Type.Union([
+  /** The bundle runs, but not under its code cache: why, in words. */
+  Type.Object({ type: Type.Literal('code_cache_unused'), cause: Type.String() }),
   /** The modules are loaded: the costly part of a start is over. `version`: Baileys' own client version. */
   Type.Object({ type: Type.Literal('ready'), version: ClientVersion }),
   Type.Object({
     type: Type.Literal('heartbeat'),
     rssBytes: Type.Integer(),
     loopDelayMs: Type.Number(),
+    /** Of the whole process since it began. */
+    cpuMs: Type.Number(),
     activity: Activity,
+    counts: Counts,
   }),
+  /** What was logged since the last such message; `dropped` lines had no room in it. */
+  Type.Object({ type: Type.Literal('log'), lines: Type.Array(LogLine), dropped: Type.Integer() }),
   /** Asks the connect gate for leave to open a socket. */
   Type.Object({ type: Type.Literal('permit_request') }),
   /** What came of the permit: the gate opens and closes by it. */

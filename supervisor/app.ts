@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
@@ -16,16 +15,18 @@ import { createBackups, loadRemovals, openPlace, type BackupPlace, type BackupTu
 import { restoreSession, type RestoreOptions } from './backup/restore.ts'
 import type { Removals } from './backup/removals.ts'
 import { Restores } from './backup/restores.ts'
-import { MIN_TOKEN_LENGTH, type Config, type Environment } from './config.ts'
+import type { Config, Environment } from './config.ts'
+import { MIN_TOKEN_LENGTH } from './config-access.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import type { ServiceState } from './core/service-state.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
-import { watchBoot } from './fleet/boot-watch.ts'
+import { LogBook } from './feed/log-book.ts'
+import { watchBoot, type BootWatch } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
 import { Fleet } from './fleet/fleet.ts'
-import { Auth } from './http/auth.ts'
+import { WorkerProgram } from './fleet/worker-program.ts'
+import { createFront, type Front } from './front.ts'
 import { listen } from './http/listen.ts'
-import { buildServer } from './http/server.ts'
 import { QrRenderer } from './qr/qr-renderer.ts'
 import { packageVersion } from './package-version.ts'
 import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
@@ -47,6 +48,8 @@ export interface AppOptions {
   tuning?: Partial<Tuning>
   /** In place of what the configuration names. */
   backupPlace?: BackupPlace
+  /** Where lines of the supervisor's own log are booked as well. */
+  logBook?: LogBook
 }
 
 export interface Tuning {
@@ -60,18 +63,17 @@ export interface Tuning {
   refusalPeriodMs: number
   /** No worker retires younger than this. */
   retirementMinUptimeMs: number
-  /** The program that each account runs in. */
-  workerEntry: string
+  /** Another program in the place of the worker; null: the worker. */
+  workerEntry: string | null
   /** So many sockets a worker opens before it goes on in a fresh process: worker/core/connection-state.ts. */
   renewAfterSockets: number
-  /** V8 options of each worker. */
-  workerExecArgv: readonly string[]
   backup: BackupTuning
 }
 
 const PRODUCTION: Tuning = {
-  heartbeatIntervalMs: 5000,
-  // Five heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
+  // Each wakes two processes that have nothing else to do: at 200 accounts they are half of what an idle service costs.
+  heartbeatIntervalMs: 10_000,
+  // Two heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
   heartbeatDeadlineMs: 30_000,
   startDeadlineMs: 60_000,
   // A start is half a second of one core; more at once only makes each of them late.
@@ -81,11 +83,9 @@ const PRODUCTION: Tuning = {
   refusalPeriodMs: 10 * 60_000,
   // A limit that is too low costs two reconnects an hour then, and no more.
   retirementMinUptimeMs: 30 * 60_000,
-  workerEntry: fileURLToPath(new URL('../worker/main.js', import.meta.url)),
+  workerEntry: null,
   // The CPU of a reconnect has grown by a quarter by then.
   renewAfterSockets: 200,
-  // A fuse, not a diet: a logged-in account lives in 40 MB of heap, a first pairing with 10,000 messages in 140.
-  workerExecArgv: ['--enable-source-maps', '--max-old-space-size=256'],
   backup: {},
 }
 
@@ -117,12 +117,16 @@ export class App {
   #place: BackupPlace | undefined
   #backups: Backups | undefined
   #restores: Restores | undefined
-  #unwatch: (() => void) | undefined
+  #bootWatch: BootWatch | undefined
+  #bootSeconds: number | null = null
+  #front: Front | undefined
+  readonly #logs: LogBook
   #endPrunes: (() => void) | undefined
   #stopped: Promise<string[]> | undefined
 
   constructor(options: AppOptions) {
     this.#options = options
+    this.#logs = options.logBook ?? new LogBook()
     this.#tuning = { ...PRODUCTION, ...options.tuning }
     this.registry = new Registry(options.clock)
   }
@@ -133,7 +137,7 @@ export class App {
    * @throws AppError bad_config (the directory can not be used) or unavailable (somebody else holds it, or the port)
    */
   async start(): Promise<StartedApp> {
-    const { config, clock, log } = this.#options
+    const { config, clock, log, random } = this.#options
     const { storage, unmounted } = await prepareSessionsPath(config)
     if (unmounted) {
       log.warn(
@@ -156,7 +160,6 @@ export class App {
         'ADMIN_TOKEN can be guessed: use `openssl rand -hex 32`',
       )
     }
-    const auth = new Auth(token.value, () => clock.nowMs())
     this.#storage = new StorageMonitor(config.sessionsPath, storage, clock, log)
     this.#storage.start()
     this.#qr = new QrRenderer()
@@ -164,7 +167,8 @@ export class App {
     const removals = await loadRemovals(config.sessionsPath, log)
     this.#backups = await this.#createBackups(version, removals)
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
-    const fleet = this.#createFleet(store, removals)
+    const program = await this.#createProgram()
+    const fleet = this.#createFleet(store, removals, program)
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
@@ -179,25 +183,25 @@ export class App {
     // On the disk as well: what the backup knew is known without it from here on.
     if (listed.length > 0) await store.save().catch(() => undefined)
 
-    const http = await buildServer({
+    const front = await createFront({
+      config,
+      adminToken: token.value,
+      version,
       registry: this.registry,
       fleet,
-      auth,
       qr: this.#qr,
       storage: this.#storage,
       backups: this.#backups ?? null,
+      logs: this.#logs,
       clock,
       log,
-      sessionsPath: config.sessionsPath,
-      maxAccounts: config.maxAccounts,
-      accountEnv: config.accountEnv,
-      dashboardPath: fileURLToPath(new URL('../../supervisor/dashboard', import.meta.url)),
-      service: {
-        version,
-        startedMonotonicMs: clock.monotonicMs(),
-        status: () => this.#status,
-      },
+      random,
+      status: () => this.#status,
+      boot: () => this.#bootWatch?.progress() ?? null,
+      bootSeconds: () => this.#bootSeconds,
     })
+    this.#front = front
+    const { http, auth } = front
     this.#http = http
     await listen(http, config)
     const address = http.server.address()
@@ -211,6 +215,7 @@ export class App {
       records.filter(({ accountId }) => !missing.has(accountId)),
     )
     restores?.begin([...missing])
+    await front.start()
     const { sessionsPath, setAsideDays: keepDays } = config
     this.#endPrunes = schedulePrunes({ sessionsPath, keepDays, clock, log })
     this.#status = 'running'
@@ -256,10 +261,11 @@ export class App {
     const { config, clock, log } = this.#options
     const savedByMs = clock.monotonicMs() + config.shutdownTimeoutMs * SAVED_BY
     this.#status = 'stopping'
-    this.#unwatch?.()
+    this.#bootWatch?.end()
     this.#endPrunes?.()
     this.#restores?.stop()
     this.#storage?.stop()
+    const told = this.#front?.stop()
     const closed = this.#http?.close().catch((error: unknown) => {
       log.warn({ event: 'http.close_failed', cause: messageOf(error) }, 'HTTP')
     })
@@ -268,7 +274,7 @@ export class App {
     const notFlushed = (await this.#fleet?.stop()) ?? []
     await this.#backups?.finish(savedByMs)
     await this.#place?.stop()
-    await closed
+    await Promise.all([told, closed])
     await this.#qr?.stop()
     await this.#lock?.release()
     return notFlushed
@@ -314,8 +320,19 @@ export class App {
     if (outcome === 'nothing') throw new Error('none was ever made of this account.')
   }
 
-  #createFleet(store: AccountStore, removals: Removals): Fleet {
-    const { config, environment, clock, log, random, workerLog } = this.#options
+  async #createProgram(): Promise<WorkerProgram> {
+    const { config, environment, clock, log, workerLog } = this.#options
+    const { sessionsPath, workerBundle: bundle } = config
+    const { workerEntry } = this.#tuning
+    const openOutput = workerLog?.openOutput
+    const env = workerEnvironment(environment)
+    const program = new WorkerProgram({ bundle, env, sessionsPath, clock, log, entry: workerEntry, openOutput })
+    await program.prepare()
+    return program
+  }
+
+  #createFleet(store: AccountStore, removals: Removals, program: WorkerProgram): Fleet {
+    const { config, clock, log, random, workerLog } = this.#options
     const tuning = this.#tuning
     return new Fleet({
       registry: this.registry,
@@ -323,12 +340,7 @@ export class App {
       clock,
       log,
       random,
-      worker: {
-        entry: tuning.workerEntry,
-        execArgv: tuning.workerExecArgv,
-        env: workerEnvironment(environment),
-        openOutput: workerLog?.openOutput,
-      },
+      program,
       startMessage: {
         sessionsPath: config.sessionsPath,
         logLevel: config.logLevel,
@@ -368,6 +380,7 @@ export class App {
       },
       startSlots: tuning.startSlots,
       sessionWatch: this.#backups ?? null,
+      onLog: (accountId, lines, dropped) => this.#logs.add(accountId, lines, dropped),
       retireSession: async (record) => {
         await retireSession(config.sessionsPath, record, clock.nowMs())
         // On the disk before the account is forgotten: else a restore would bring it back.
@@ -406,11 +419,18 @@ export class App {
       { event: 'boot.started', accounts: wanted.length, lastStartInMs: offsets.at(-1) ?? 0 },
       'Boot sequence started',
     )
-    this.#unwatch = watchBoot(this.registry, wanted, clock, offsets.at(-1) ?? 0, ({ connected, total, elapsedMs }) => {
-      log.info(
-        { event: 'boot.completed', connected, total, elapsedMs },
-        `Boot sequence complete: ${connected}/${total} accounts connected`,
-      )
-    })
+    this.#bootWatch = watchBoot(
+      this.registry,
+      wanted,
+      clock,
+      offsets.at(-1) ?? 0,
+      ({ connected, total, elapsedMs }) => {
+        this.#bootSeconds = elapsedMs / 1000
+        log.info(
+          { event: 'boot.completed', connected, total, elapsedMs },
+          `Boot sequence complete: ${connected}/${total} accounts connected`,
+        )
+      },
+    )
   }
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import { readCredential } from './config-credentials.ts'
+import { ACCESS_SETTINGS, isLoopback, parseAccess, type AccessConfig } from './config-access.ts'
 import { BACKUP_SETTINGS, parseBackup, type BackupConfig } from './config-backup.ts'
 import { GATE_LIMITS } from './core/connect-gate.ts'
 import { LOG_LEVELS, type LogLevel } from '../shared/log.ts'
@@ -9,11 +9,9 @@ import { LOG_LEVELS, type LogLevel } from '../shared/log.ts'
  * The configuration: the environment, parsed once, at the start. Whatever is wrong is said at once and together, and the
  * process exits with 78, which systemd does not answer with a restart.
  */
-export interface Config {
+export interface Config extends AccessConfig {
   readonly port: number
   readonly host: string
-  /** Undefined: one is made on the first start. */
-  readonly adminToken: string | undefined
   /** Absolute. */
   readonly sessionsPath: string
   /** Where `sessionsPath` came from; `default` is no place for sessions that matter. */
@@ -46,6 +44,8 @@ export interface Config {
   /** Where a newer client version is looked up when WhatsApp refuses the present one; null: nowhere. */
   readonly waVersionUrl: string | null
   readonly workerMemoryMb: number
+  /** Workers run the bundle that the build made; else the compiled files as they are. */
+  readonly workerBundle: boolean
   /** Null: no backups are kept. */
   readonly backup: BackupConfig | null
 }
@@ -72,7 +72,7 @@ export type ParsedConfig = { config: Config; errors?: undefined } | { config?: u
 const SETTINGS = [
   'PORT',
   'HOST',
-  'ADMIN_TOKEN',
+  ...ACCESS_SETTINGS,
   'SESSIONS_PATH',
   'HETZNER_SESSIONS_PATH',
   'MAX_ACCOUNTS',
@@ -94,6 +94,7 @@ const SETTINGS = [
   'WA_VERSION',
   'WA_VERSION_URL',
   'WORKER_MEMORY_MB',
+  'WORKER_BUNDLE',
   ...BACKUP_SETTINGS,
 ] as const
 type Setting = (typeof SETTINGS)[number]
@@ -107,9 +108,6 @@ const RATE_LEAST = 0.1
 const RATE_MOST = 100
 /** Ten years: whoever wants more says 0, for ever. */
 const MOST_SET_ASIDE_DAYS = 3650
-/** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
-export const MIN_TOKEN_LENGTH = 16
-
 /** @param cwd what `./.baileys_auth` and relative paths are relative to */
 export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   const errors = typos(env)
@@ -139,20 +137,7 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     errors.push(`HOST is "${host}": set it to an address such as 127.0.0.1 or 0.0.0.0.`)
   }
   const credentialsDirectory = env['CREDENTIALS_DIRECTORY']
-  const adminToken = get('ADMIN_TOKEN') ?? readCredential(credentialsDirectory, 'admin-token', errors)
-  if (adminToken !== undefined && !/^[\x21-\x7e]+$/.test(adminToken)) {
-    errors.push(
-      'ADMIN_TOKEN has characters that an Authorization header can not carry: use printable ASCII without spaces.',
-    )
-  }
-  if (!isLoopback(host) && adminToken === undefined) {
-    errors.push(`HOST is "${host}", which others can reach: set ADMIN_TOKEN as well, or leave HOST at 127.0.0.1.`)
-  } else if (!isLoopback(host) && adminToken !== undefined && adminToken.length < MIN_TOKEN_LENGTH) {
-    errors.push(
-      `ADMIN_TOKEN has ${adminToken.length} characters, too few for HOST "${host}", which others can reach: ` +
-        `use at least ${MIN_TOKEN_LENGTH}, from \`openssl rand -hex 32\` say.`,
-    )
-  }
+  const access = parseAccess(get, host, credentialsDirectory, errors)
 
   const errorsBefore = errors.length
   const spawnStaggerMinMs = integer('SPAWN_STAGGER_MIN_MS', 2000, 0, DAY_MS)
@@ -189,13 +174,17 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   const logFormat = LOG_FORMATS.find((format) => format === formatText)
   if (logFormat === undefined) errors.push(`LOG_FORMAT is "${formatText}": use one of ${LOG_FORMATS.join(', ')}.`)
 
+  const bundleText = get('WORKER_BUNDLE') ?? 'on'
+  const workerBundle = bundleText === 'on'
+  if (!workerBundle && bundleText !== 'off') errors.push(`WORKER_BUNDLE is "${bundleText}": use on or off.`)
+
   const volume = get('HETZNER_SESSIONS_PATH')
   const explicit = get('SESSIONS_PATH')
   const volumePath = explicit === undefined && volume !== undefined ? resolve(cwd, volume) : undefined
   const config: Config = {
     port: integer('PORT', 8080, 0, 65_535),
     host,
-    adminToken,
+    ...access,
     sessionsPath: resolve(cwd, explicit ?? (volumePath === undefined ? '.baileys_auth' : `${volumePath}/baileys_auth`)),
     sessionsPathFrom:
       explicit !== undefined ? 'SESSIONS_PATH' : volumePath !== undefined ? 'HETZNER_SESSIONS_PATH' : 'default',
@@ -219,7 +208,8 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),
     waVersion: version(get('WA_VERSION'), errors),
     waVersionUrl: versionUrl(get('WA_VERSION_URL'), errors),
-    workerMemoryMb: integer('WORKER_MEMORY_MB', 300, 64, 16_384),
+    workerMemoryMb: integer('WORKER_MEMORY_MB', 200, 64, 16_384),
+    workerBundle,
     backup: parseBackup({ get, integer, cwd, credentialsDirectory }, errors),
   }
   return errors.length > 0 ? { errors } : { config: Object.freeze(config) }
@@ -237,11 +227,6 @@ function parseSystemd(env: Environment): SystemdConfig {
     watchdogPid: count(env['WATCHDOG_PID']),
     journalStream: env['JOURNAL_STREAM'] ?? null,
   }
-}
-
-/** Whether only this machine can reach `host`. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
 function socketUrl(text: string | undefined, errors: string[]): string | null {

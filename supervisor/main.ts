@@ -8,6 +8,7 @@ import { withPriority } from '../shared/log-destination.ts'
 import { openTarget } from '../shared/log-target.ts'
 import { App, type StartedApp } from './app.ts'
 import { parseConfig } from './config.ts'
+import { LogBook } from './feed/log-book.ts'
 import { openJournalStreams } from './systemd/journal-streams.ts'
 import { chooseTarget, leadsToJournal } from './systemd/log-target.ts'
 import { openServiceLink } from './systemd/service-link.ts'
@@ -23,11 +24,22 @@ const { config } = parsed
 const isColourless = Boolean(process.env['NO_COLOR'])
 const around = { isTerminal: process.stdout.isTTY, isColourless, leadsToJournal: inJournal }
 const target = chooseTarget(config.logFormat, config.journalSockets, around)
-const log = createLog(config.logLevel, await openTarget(target, SERVICE_IDENTIFIER, process.stdout, systemClock))
+// What the supervisor itself says of an account belongs on the account's page as well.
+const logBook = new LogBook()
+const destination = await openTarget(target, SERVICE_IDENTIFIER, process.stdout, systemClock)
+const log = createLog(config.logLevel, [destination, logBook.destination])
 const openOutput =
   target.kind === 'journal' ? await openJournalStreams(target.directory, log) : (): undefined => undefined
 const workerLog = { target, openOutput }
-const app = new App({ config, environment: process.env, clock: systemClock, log, random: Math.random, workerLog })
+const app = new App({
+  config,
+  environment: process.env,
+  clock: systemClock,
+  log,
+  random: Math.random,
+  logBook,
+  workerLog,
+})
 const link = await openServiceLink(config.systemd, process.pid, () => app.state, systemClock, log)
 process.on('exit', () => {
   link?.end()

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../shared/clock.ts'
 import { withDeadline } from '../shared/deadline.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
-import type { Activity, ClientVersion, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
+import type { Activity, ClientVersion, Counts, FromWorker, StartMessage, ToWorker } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import { isSamePhone, phoneOfJid } from '../shared/phone.ts'
 import type { ConnectionReport } from '../shared/states.ts'
@@ -66,9 +66,11 @@ export class Account {
   #begun: Promise<void> = Promise.resolve()
   readonly #ending: Ending
   #lastSnapshot: LastSnapshot = null
+  readonly #bornAtMs: number
 
   constructor(options: AccountOptions) {
     this.#options = options
+    this.#bornAtMs = options.clock.nowMs()
     this.#version = versionToAnnounce(options.start.socket)
     this.#activity = new ActivityRecord(options.clock)
     this.#changes = new SessionReport({ ...options, isLinked: () => this.#isLinked() })
@@ -89,6 +91,10 @@ export class Account {
 
   get activity(): Activity {
     return this.#activity.times
+  }
+
+  get counts(): Counts {
+    return this.#activity.counts
   }
 
   /** Takes the session directory, opens the session, and begins to connect. Ends the process if it can't. */
@@ -166,6 +172,13 @@ export class Account {
   get quietForMs(): number {
     const lastMs = this.#activity.times.lastMessageInAtMs
     return lastMs === null ? Number.POSITIVE_INFINITY : Math.max(0, this.#options.clock.nowMs() - lastMs)
+  }
+
+  /** Since anything at all of the account happened, the begin of this process included. */
+  get idleForMs(): number {
+    const { lastEventAtMs, lastMessageInAtMs, lastAckedOutAtMs } = this.#activity.times
+    const lastMs = Math.max(this.#bornAtMs, lastEventAtMs ?? 0, lastMessageInAtMs ?? 0, lastAckedOutAtMs ?? 0)
+    return Math.max(0, this.#options.clock.nowMs() - lastMs)
   }
 
   /** Goes on in a fresh process, unless a login or a pairing is under way. */

@@ -1,8 +1,13 @@
 import type { Clock } from '../shared/clock.ts'
-import type { Activity } from '../shared/ipc.ts'
+import type { Activity, Counts } from '../shared/ipc.ts'
 import { Hearing } from './core/hearing.ts'
 
 type Seen = 'lastFrameAtMs' | 'lastEventAtMs' | 'lastMessageInAtMs' | 'lastAckedOutAtMs'
+
+const COUNTED: Partial<Record<Seen, keyof Counts>> = {
+  lastMessageInAtMs: 'messagesIn',
+  lastAckedOutAtMs: 'messagesOut',
+}
 
 /** What went over an account's connections since this process began, and what its socket now has not led to an event. */
 export class ActivityRecord {
@@ -13,6 +18,7 @@ export class ActivityRecord {
     lastMessageInAtMs: null,
     lastAckedOutAtMs: null,
   }
+  readonly #counts: Counts = { messagesIn: 0, messagesOut: 0, decryptFailures: 0 }
   #hearing = new Hearing()
 
   constructor(clock: Clock) {
@@ -23,12 +29,23 @@ export class ActivityRecord {
     return { ...this.#times }
   }
 
+  get counts(): Counts {
+    return { ...this.#counts }
+  }
+
   get hearing(): Hearing {
     return this.#hearing
   }
 
   saw(what: Seen): void {
     this.#times[what] = this.#clock.nowMs()
+    const counted = COUNTED[what]
+    if (counted !== undefined) this.#counts[counted]++
+  }
+
+  /** A ciphertext could not be read. */
+  couldNotRead(): void {
+    this.#counts.decryptFailures++
   }
 
   /** A new socket has heard nothing yet, and owes nothing. */

@@ -25,11 +25,12 @@ export class HealthWatch {
    * @param quietForMs since the last message came
    * @returns whether the process shall go on in a fresh one now; asked again with each heartbeat until it does
    */
-  look(quietForMs: number): { rssBytes: number; retire: boolean } {
+  look(quietForMs: number): { rssBytes: number; cpuMs: number; retire: boolean } {
     const nowMs = this.#clock.monotonicMs()
-    const used = process.cpuUsage(this.#cpu)
-    const cpuShare = (used.user + used.system) / 1000 / Math.max(1, nowMs - this.#lastMs)
-    this.#cpu = process.cpuUsage()
+    const total = process.cpuUsage()
+    const usedUs = total.user - this.#cpu.user + total.system - this.#cpu.system
+    const cpuShare = usedUs / 1000 / Math.max(1, nowMs - this.#lastMs)
+    this.#cpu = total
     this.#lastMs = nowMs
     const rssBytes = process.memoryUsage.rss()
     const sample = { nowMs, uptimeMs: nowMs - this.#bornMs, rssBytes, cpuShare, quietForMs }
@@ -39,6 +40,6 @@ export class HealthWatch {
       this.#log.warn({ event: 'account.retiring', why: retire, rssBytes, cpuShare }, 'On to a fresh process')
     }
     this.#said = retire
-    return { rssBytes, retire: retire !== null }
+    return { rssBytes, cpuMs: Math.round((total.user + total.system) / 1000), retire: retire !== null }
   }
 }

@@ -1,6 +1,6 @@
-import type { Activity, FromWorker } from '../../shared/ipc.ts'
+import type { Activity, Counts, FromWorker } from '../../shared/ipc.ts'
 import { newMessages } from './received.ts'
-import type { Account } from './registry.ts'
+import type { Account, AccountProcess } from './registry.ts'
 
 /**
  * What a worker's message changes about its account, as data. What it makes the fleet do (permits, heartbeats of the
@@ -11,9 +11,14 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
   switch (message.type) {
     case 'heartbeat': {
       if (account.process === null) return {}
-      const { rssBytes, loopDelayMs } = message
+      const { rssBytes, loopDelayMs, counts } = message
       const activity = latest(account.activity, message.activity)
-      return { process: { ...account.process, rssBytes, loopDelayMs }, activity }
+      const cpu = measured(account.process, message.cpuMs, nowMs)
+      return {
+        process: { ...account.process, rssBytes, loopDelayMs, counted: counts, ...cpu },
+        activity,
+        counts: added(account.counts, account.process.counted, counts),
+      }
     }
     case 'connection': {
       const { status, reason, code, attempt, nextTryAtMs } = message
@@ -49,6 +54,7 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
     case 'fault':
       return { fault: { reason: message.reason, message: message.message } }
     case 'ready':
+    case 'code_cache_unused':
     case 'permit_request':
     case 'permit_result':
     case 'pairing_code':
@@ -56,10 +62,36 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
     case 'version_verdict':
     case 'session_changed':
     case 'snapshot':
+    case 'log':
     case 'stopped':
       return {}
     default:
       return message satisfies never
+  }
+}
+
+/** Half of what is shown is the last heartbeat, the rest those before it: one busy moment does not fill the picture. */
+const NEWEST_SHARE = 0.5
+
+function measured(
+  { cpu, cpuPercent }: AccountProcess,
+  usedMs: number,
+  nowMs: number,
+): Pick<AccountProcess, 'cpu' | 'cpuPercent'> {
+  const next = { usedMs, atMs: nowMs }
+  // Between two heartbeats that arrive together there is nothing to measure.
+  if (cpu === null || nowMs <= cpu.atMs) return { cpu: cpu ?? next, cpuPercent }
+  const percent = Math.max(0, (100 * (usedMs - cpu.usedMs)) / (nowMs - cpu.atMs))
+  const smooth = cpuPercent === null ? percent : cpuPercent + (percent - cpuPercent) * NEWEST_SHARE
+  return { cpu: next, cpuPercent: Math.round(smooth * 10) / 10 }
+}
+
+/** A process counts from its own beginning: what it had said before is in the sum. */
+function added(sum: Counts, before: Counts, now: Counts): Counts {
+  return {
+    messagesIn: sum.messagesIn + Math.max(0, now.messagesIn - before.messagesIn),
+    messagesOut: sum.messagesOut + Math.max(0, now.messagesOut - before.messagesOut),
+    decryptFailures: sum.decryptFailures + Math.max(0, now.decryptFailures - before.decryptFailures),
   }
 }
 

@@ -1,6 +1,6 @@
 import { accountIdOf } from '../../shared/account-id.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, type ErrorCode } from '../../shared/errors.ts'
 import { parsePhone } from '../../shared/phone.ts'
 import { REASONS } from '../../shared/states.ts'
 import type { Fleet } from '../fleet/fleet.ts'
@@ -26,26 +26,15 @@ const FRESH_MS = 5000
  * @throws AppError invalid_phone, too_many_accounts, account_paused, account_removing, storage_unavailable, shutting_down
  */
 export async function addAccount(name: string, phoneText: string, deps: OnboardingDeps): Promise<Account> {
-  const { registry, fleet, clock, maxAccounts, accountEnv } = deps
-  const phone = parsePhone(phoneText)
-  if (phone === undefined) {
-    throw new AppError(
-      'invalid_phone',
-      'phone is not a number with its country code: write it like +40 712 345 678 (7 to 15 digits, no leading zero).',
-    )
-  }
+  const { registry, fleet, clock, accountEnv } = deps
+  const phone = phoneOf(phoneText)
   const known = registry.findByPhone(phone)
   const accountId = known?.record.accountId ?? accountIdOf(accountEnv, phone)
   if (known === undefined) {
     // An account of this id and another phone: its session directory was found, and its phone was not known until now.
     const holder = registry.get(accountId)
-    if (holder === undefined && registry.size >= maxAccounts) {
-      throw new AppError(
-        'too_many_accounts',
-        `There are ${registry.size} accounts, and MAX_ACCOUNTS is ${maxAccounts}. Remove one, or raise MAX_ACCOUNTS.`,
-      )
-    }
     if (holder === undefined) {
+      assertRoom(deps)
       const createdAt = new Date(clock.nowMs()).toISOString()
       await fleet.add({ accountId, name, phone, desired: 'running', purge: false, createdAt })
     } else {
@@ -59,6 +48,79 @@ export async function addAccount(name: string, phoneText: string, deps: Onboardi
   const settled = await registry.waitFor(accountId, (account) => isAnswer(account, registry, clock.nowMs()), QR_WAIT_MS)
   if (settled === undefined) throw new AppError('account_removing', `Account "${accountId}" was removed meanwhile.`)
   return settled
+}
+
+/** What came of one of many that were to be added. */
+export interface AddResult {
+  name: string
+  /** As it was given. */
+  phone: string
+  accountId: string | null
+  outcome: 'added' | 'exists' | 'error'
+  error?: { code: ErrorCode; message: string }
+}
+
+/**
+ * Adds accounts one after another, without QR codes: these live for three minutes, and 30 phones take longer. What is
+ * wrong with one of them keeps none of the others; one that is known is left as it is.
+ */
+export async function addAccounts(
+  wanted: readonly { name: string; phone: string }[],
+  deps: OnboardingDeps,
+): Promise<AddResult[]> {
+  const results: AddResult[] = []
+  for (const { name, phone } of wanted) {
+    try {
+      results.push({ name, phone, ...(await addOne(name.trim(), phone, deps)) })
+    } catch (error) {
+      // The service is stopping, or has a bug: nothing more can be added.
+      if (!(error instanceof AppError)) throw error
+      results.push({
+        name,
+        phone,
+        accountId: null,
+        outcome: 'error',
+        error: { code: error.code, message: error.message },
+      })
+    }
+  }
+  return results
+}
+
+async function addOne(
+  name: string,
+  phoneText: string,
+  deps: OnboardingDeps,
+): Promise<{ accountId: string; outcome: 'added' | 'exists' }> {
+  const { registry, fleet, clock, accountEnv } = deps
+  const phone = phoneOf(phoneText)
+  if (name === '') throw new AppError('bad_request', 'The name is empty: give the account one.')
+  const accountId = accountIdOf(accountEnv, phone)
+  const known = registry.findByPhone(phone) ?? registry.get(accountId)
+  if (known !== undefined) return { accountId: known.record.accountId, outcome: 'exists' }
+  assertRoom(deps)
+  const createdAt = new Date(clock.nowMs()).toISOString()
+  await fleet.add({ accountId, name, phone, desired: 'running', purge: false, createdAt }, { pairing: false })
+  return { accountId, outcome: 'added' }
+}
+
+/** @throws AppError invalid_phone */
+function phoneOf(text: string): string {
+  const phone = parsePhone(text)
+  if (phone !== undefined) return phone
+  throw new AppError(
+    'invalid_phone',
+    'phone is not a number with its country code: write it like +40 712 345 678 (7 to 15 digits, no leading zero).',
+  )
+}
+
+/** @throws AppError too_many_accounts */
+function assertRoom({ registry, maxAccounts }: OnboardingDeps): void {
+  if (registry.size < maxAccounts) return
+  throw new AppError(
+    'too_many_accounts',
+    `There are ${registry.size} accounts, and MAX_ACCOUNTS is ${maxAccounts}. Remove one, or raise MAX_ACCOUNTS.`,
+  )
 }
 
 /**

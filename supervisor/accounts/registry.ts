@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock.ts'
-import type { Activity } from '../../shared/ipc.ts'
+import type { Activity, Counts } from '../../shared/ipc.ts'
 import { isSamePhone } from '../../shared/phone.ts'
 import type { RecoverFrom, Recovery } from '../../shared/session/recovery.ts'
 import type { ConnectionReport, Reason } from '../../shared/states.ts'
@@ -7,6 +7,23 @@ import type { Child } from '../core/child-lifecycle.ts'
 import { publicStatus, type PublicStatus } from '../core/status.ts'
 import type { Received } from './received.ts'
 import type { AccountRecord } from './store.ts'
+
+/** The living process of an account, as its heartbeats tell. */
+export interface AccountProcess {
+  pid: number
+  /** Epoch ms. */
+  startedAtMs: number
+  rssBytes: number | null
+  loopDelayMs: number | null
+  /** Used since its start, when it last said; epoch ms. */
+  cpu: { usedMs: number; atMs: number } | null
+  /** Of one core, over the last heartbeats. */
+  cpuPercent: number | null
+  /** What it has said of its counts, and is in the account's. */
+  counted: Counts
+}
+
+export const NO_COUNTS: Counts = { messagesIn: 0, messagesOut: 0, decryptFailures: 0 }
 
 /** All that is known of one account now. Times are epoch milliseconds. */
 export interface Account {
@@ -18,7 +35,7 @@ export interface Account {
   fault: { reason: Reason; message: string | null } | null
   /** The living QR code: a secret. */
   qr: { text: string; expiresAtMs: number } | null
-  process: { pid: number; startedAtMs: number; rssBytes: number | null; loopDelayMs: number | null } | null
+  process: AccountProcess | null
   /** Whose WhatsApp the session is, as the session says; E.164. */
   linkedPhone: string | null
   lastEventAtMs: number | null
@@ -27,6 +44,12 @@ export interface Account {
   received: Received | null
   /** What went over its connections, as far as its processes have said since the supervisor's start. */
   activity: Activity
+  /** Since the supervisor's start, as far as its processes have said. */
+  counts: Counts
+  /** CPU of its earlier processes, since the supervisor's start. */
+  cpuBeforeMs: number
+  /** When a process took the place of an earlier one: those of the last day, epoch ms. */
+  restartsAtMs: readonly number[]
   /** Whether a process of the account has been connected since the supervisor's start. */
   hasConnected: boolean
   /** Connections that were opened again after one had ended, since the supervisor's start. */
@@ -54,6 +77,9 @@ export function newAccount(record: AccountRecord, child: Child): Account {
     lastMessageAtMs: null,
     received: null,
     activity: { lastFrameAtMs: null, lastEventAtMs: null, lastMessageInAtMs: null, lastAckedOutAtMs: null },
+    counts: NO_COUNTS,
+    cpuBeforeMs: 0,
+    restartsAtMs: [],
     hasConnected: false,
     reconnectCount: 0,
     crashCount: 0,
@@ -65,6 +91,14 @@ export function newAccount(record: AccountRecord, child: Child): Account {
 
 type Listener = (accountId: string, revision: number) => void
 
+/** A status and since when it is so. */
+interface Since {
+  status: PublicStatus['status']
+  reason: PublicStatus['reason']
+  /** Epoch ms. */
+  sinceMs: number
+}
+
 /**
  * The truth in memory: every account, by id. The fleet is its only writer; everybody else reads, or waits for a change.
  * Each change has a revision that only grows.
@@ -72,6 +106,7 @@ type Listener = (accountId: string, revision: number) => void
 export class Registry {
   readonly #accounts = new Map<string, Account>()
   readonly #listeners = new Set<Listener>()
+  readonly #since = new Map<string, Since>()
   readonly #clock: Clock
   #revision = 0
 
@@ -124,14 +159,26 @@ export class Registry {
     return publicStatus(record.desired, child.state, connection, fault?.reason ?? null, offsetMs)
   }
 
+  /** When the account's status or reason last changed, epoch ms. */
+  statusSinceMs(accountId: string): number {
+    return this.#since.get(accountId)?.sinceMs ?? this.#clock.nowMs()
+  }
+
   /** The fleet's alone. */
   put(account: Account): void {
-    this.#accounts.set(account.record.accountId, account)
+    const { accountId } = account.record
+    this.#accounts.set(accountId, account)
+    const { status, reason } = this.statusOf(account)
+    const known = this.#since.get(accountId)
+    if (known?.status !== status || known.reason !== reason) {
+      this.#since.set(accountId, { status, reason, sinceMs: this.#clock.nowMs() })
+    }
     this.#announce(account.record.accountId)
   }
 
   /** The fleet's alone. */
   delete(accountId: string): void {
+    this.#since.delete(accountId)
     if (this.#accounts.delete(accountId)) this.#announce(accountId)
   }
 

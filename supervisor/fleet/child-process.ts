@@ -20,8 +20,10 @@ export interface WorkerProcess {
 }
 
 export interface WorkerCommand {
-  /** Path of the compiled entry. */
+  /** Path of the compiled entry, or of the bundle's loader. */
   entry: string
+  /** Behind the account's id. */
+  args: readonly string[]
   execArgv: readonly string[]
   /** The whole environment of the process: nothing is inherited. */
   env: Readonly<Record<string, string>>
@@ -46,7 +48,7 @@ export function forkWorker(
   const fd = command.openOutput?.(accountId)
   const output = fd ?? 'inherit'
   try {
-    child = fork(command.entry, [accountId], {
+    child = fork(command.entry, [accountId, ...command.args], {
       execArgv: [...command.execArgv],
       env: { ...command.env },
       stdio: ['ignore', output, output, 'ipc'],

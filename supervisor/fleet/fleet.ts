@@ -62,6 +62,11 @@ export class Fleet {
     return this.#workers.hold !== null
   }
 
+  /** Of the connect gate, for whoever measures. */
+  get connects(): Workers['connects'] {
+    return this.#workers.connects
+  }
+
   /** Of a restart of all accounts; null while none is under way. */
   get restarting(): RestartProgress | null {
     return this.#rolling.progress
@@ -89,12 +94,13 @@ export class Fleet {
 
   /**
    * Makes the account exist and its worker run; resolves when the wish is on the disk.
+   * @param pairing whether it asks for a QR code at once
    * @throws AppError storage_unavailable: nothing was changed
    */
-  async add(record: AccountRecord): Promise<void> {
+  async add(record: AccountRecord, { pairing } = { pairing: true }): Promise<void> {
     const { registry, clock, log } = this.#options
     this.assertRunning()
-    registry.put({ ...newAccount(record, NEW_CHILD), pairingAskedAtMs: clock.nowMs() })
+    registry.put({ ...newAccount(record, NEW_CHILD), pairingAskedAtMs: pairing ? clock.nowMs() : null })
     try {
       await this.#wishes.save()
     } catch (error) {

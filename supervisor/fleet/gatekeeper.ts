@@ -25,6 +25,13 @@ export class Gatekeeper {
   #closedSinceMs: number | null = null
   #heldSinceMs: number | null = null
   #nextMs: number | null = null
+  readonly #attempts: Record<PermitResult | 'granted', number> = {
+    granted: 0,
+    opened: 0,
+    answered: 0,
+    failed: 0,
+    unused: 0,
+  }
 
   /**
    * @param onGrant the account may open its socket; `shared`: as the probe of a fleet in trouble
@@ -63,6 +70,12 @@ export class Gatekeeper {
     return this.#heldSinceMs === null ? null : { sinceMs: this.#heldSinceMs }
   }
 
+  /** For whoever measures: who waits and who tries now, and what came of all attempts since the start. */
+  get counts(): { waiting: number; underWay: number; attempts: Readonly<Record<PermitResult | 'granted', number>> } {
+    const { queue, inFlight, overdue } = this.#gate
+    return { waiting: queue.length, underWay: inFlight.size + overdue.size, attempts: this.#attempts }
+  }
+
   /** Lets nobody pass from now on (epoch ms), or (null) again everybody in turn. What is being opened is let finish. */
   setHold(sinceMs: number | null): void {
     this.#heldSinceMs = sinceMs
@@ -80,6 +93,7 @@ export class Gatekeeper {
   }
 
   settle(accountId: string, result: PermitResult): void {
+    this.#attempts[result]++
     const { gate, reopened } = settlePermit(this.#gate, accountId, result, this.#clock.monotonicMs(), this.#limits)
     this.#become(gate)
     if (reopened) {
@@ -112,6 +126,7 @@ export class Gatekeeper {
     const { gate, granted, abandoned, nextMs } = grantPermits(this.#gate, this.#clock.monotonicMs(), this.#limits)
     this.#become(gate)
     for (const accountId of abandoned) this.#onAbandon(accountId)
+    this.#attempts.granted += granted.length
     for (const accountId of granted) this.#onGrant(accountId, isClosed(gate))
     if (nextMs !== undefined) {
       this.#nextMs = nextMs

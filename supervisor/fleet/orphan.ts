@@ -8,12 +8,13 @@ import type { Log } from '../../shared/log.ts'
  *
  * @param pid who holds the lock of an account's directory. This supervisor holds the lock of them all, so a worker that is
  * not its own child can only be what an earlier one left; anything but a worker of this account is left alone.
+ * @param workerEntries of workers of this installation, bundled and not: the earlier supervisor may have been set otherwise
  * @returns whether it was killed
  */
-export function killOrphan(pid: number, accountId: string, workerEntry: string, log: Log): boolean {
+export function killOrphan(pid: number, accountId: string, workerEntries: readonly string[], log: Log): boolean {
   try {
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    const isWorker = commandLine.includes(workerEntry) && commandLine.includes(accountId)
+    const isWorker = workerEntries.some((entry) => commandLine.includes(entry)) && commandLine.includes(accountId)
     if (!isWorker || parentOf(pid) === process.pid) return false
     process.kill(pid, 'SIGKILL')
     log.warn({ event: 'child.orphan_killed', accountId, pid }, 'A worker that an earlier supervisor left hung on')

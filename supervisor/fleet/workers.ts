@@ -1,13 +1,13 @@
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
-import type { ClientVersion, FromWorker, StartMessage, ToWorker } from '../../shared/ipc.ts'
+import type { ClientVersion, FromWorker, LogLine, StartMessage, ToWorker } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
 import { applyMessage } from '../accounts/apply-message.ts'
 import { receiptFor, tellReceived } from '../accounts/received.ts'
-import type { Account, Registry } from '../accounts/registry.ts'
+import { NO_COUNTS, type Account, type Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
-import { forkWorker, type ProcessEnd, type WorkerCommand, type WorkerProcess } from './child-process.ts'
+import { forkWorker, type ProcessEnd, type WorkerProcess } from './child-process.ts'
 import { ClientVersions } from './client-versions.ts'
 import { findTrouble, type Trouble } from './find-trouble.ts'
 import { Gatekeeper } from './gatekeeper.ts'
@@ -16,6 +16,7 @@ import { killOrphan } from './orphan.ts'
 import { PairingCodes } from './pairing-codes.ts'
 import { Snapshots, type SessionSnapshot, type SnapshotAnswer } from './snapshots.ts'
 import { StartQueue } from './start-queue.ts'
+import type { WorkerProgram } from './worker-program.ts'
 
 /**
  * The one loop: an event of an account (the operator's wish, a worker's message, the end of a process, a timer) goes
@@ -26,7 +27,7 @@ export interface WorkersOptions {
   clock: Clock
   log: Log
   random: () => number
-  worker: WorkerCommand
+  program: Pick<WorkerProgram, 'command' | 'entries' | 'cacheUnused'>
   /** What each worker is told at its start, but for the account itself. */
   startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'recover' | 'backup' | 'socket'> & {
     socket: Pick<StartMessage['socket'], 'url' | 'noiseRootKey'>
@@ -39,6 +40,8 @@ export interface WorkersOptions {
   startSlots: number
   /** Who is told of sessions that change; null: nobody, and workers don't say. */
   sessionWatch: SessionWatch | null
+  /** Lines that an account's worker has logged. */
+  onLog: (accountId: string, lines: readonly LogLine[], dropped: number) => void
 }
 
 /** Who keeps copies of sessions, as far as the fleet knows of them. Nothing of it rejects or takes long. */
@@ -61,6 +64,15 @@ const PAIRING_MEMORY_MS = 5 * 60_000
 
 /** A worker that ends like this, as it may do while it is asked to stop, had no session open or has closed it. */
 const NOTHING_TO_FLUSH: ReadonlySet<number> = new Set([EXIT.ok.code, EXIT.sessionDamaged.code, EXIT.sessionLocked.code])
+
+const DAY_MS = 86_400_000
+/** More restarts a day are no longer counted one by one. */
+const MOST_RESTARTS = 2000
+
+/** Those of the last day. */
+export function recent(timesMs: readonly number[], nowMs: number): readonly number[] {
+  return timesMs.filter((atMs) => nowMs - atMs < DAY_MS).slice(-MOST_RESTARTS)
+}
 
 /** From SIGKILL to the end of the process; only a process stuck in the kernel takes longer. */
 export const KILL_GRACE_MS = 3000
@@ -123,6 +135,11 @@ export class Workers {
 
   get hold(): { sinceMs: number } | null {
     return this.#gate.hold
+  }
+
+  /** Of the connect gate, for whoever measures. */
+  get connects(): Gatekeeper['counts'] {
+    return this.#gate.counts
   }
 
   /** What has to be known before the first worker starts. */
@@ -272,12 +289,12 @@ export class Workers {
   }
 
   #spawn(accountId: string, generation: number): void {
-    const { registry, clock, log, worker, startMessage } = this.#options
+    const { registry, clock, log, program, startMessage } = this.#options
     const account = registry.get(accountId)
     if (account === undefined) return
     this.#flushed.delete(accountId)
     const process = forkWorker(
-      worker,
+      program.command,
       accountId,
       (message) => this.#onMessage(accountId, generation, message),
       (end) => this.#onEnd(accountId, generation, end),
@@ -286,8 +303,18 @@ export class Workers {
     if (process.pid === undefined) return
     const { pid } = process
     log.info({ event: 'child.spawned', accountId, pid, generation }, 'Worker')
-    this.#change(accountId, () => ({
-      process: { pid, startedAtMs: clock.nowMs(), rssBytes: null, loopDelayMs: null },
+    const nowMs = clock.nowMs()
+    this.#change(accountId, ({ restartsAtMs }) => ({
+      process: {
+        pid,
+        startedAtMs: nowMs,
+        rssBytes: null,
+        loopDelayMs: null,
+        cpu: null,
+        cpuPercent: null,
+        counted: NO_COUNTS,
+      },
+      restartsAtMs: generation > 1 ? [...recent(restartsAtMs, nowMs), nowMs] : restartsAtMs,
       connection: null,
       qr: null,
       recovery: null,
@@ -314,6 +341,8 @@ export class Workers {
     const change = applyMessage(account, message, clock.nowMs())
     if (Object.keys(change).length > 0) registry.put({ ...account, ...change })
     switch (message.type) {
+      case 'code_cache_unused':
+        return this.#options.program.cacheUnused(message.cause)
       case 'ready':
         this.#versions.learn(message.version)
         return this.dispatch(accountId, { type: 'ready', generation })
@@ -348,10 +377,12 @@ export class Workers {
         if (message.status === 'connected') this.#refusals.forget(accountId)
         return
       case 'fault': {
-        const { worker, log } = this.#options
-        if (message.holderPid !== null) killOrphan(message.holderPid, accountId, worker.entry, log)
+        const { program, log } = this.#options
+        if (message.holderPid !== null) killOrphan(message.holderPid, accountId, program.entries, log)
         return
       }
+      case 'log':
+        return this.#options.onLog(accountId, message.lines, message.dropped)
       case 'qr':
       case 'recovered':
         return
@@ -383,8 +414,9 @@ export class Workers {
       },
       'Worker',
     )
-    this.#change(accountId, ({ crashCount }) => ({
+    this.#change(accountId, ({ crashCount, process, cpuBeforeMs }) => ({
       process: null,
+      cpuBeforeMs: cpuBeforeMs + (process?.cpu?.usedMs ?? 0),
       connection: null,
       qr: null,
       crashCount: crashCount + (wanted ? 0 : 1),

@@ -4,42 +4,57 @@ import rateLimit from '@fastify/rate-limit'
 import fastifyStatic from '@fastify/static'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, type FastifyInstance } from 'fastify'
+import type { Registry as PromRegistry } from 'prom-client'
 import type { Clock } from '../../shared/clock.ts'
 import type { Log } from '../../shared/log.ts'
+import type { AccessTokens } from '../access/access-tokens.ts'
 import type { Registry } from '../accounts/registry.ts'
-import type { BackupsView } from '../backup/backup-view.ts'
+import type { LogBook } from '../feed/log-book.ts'
+import type { History } from '../history/history.ts'
+import type { BulkActions } from '../fleet/bulk-actions.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { QrRenderer } from '../qr/qr-renderer.ts'
-import type { StorageMonitor } from '../storage/probe.ts'
-import { requireAuth, type Auth } from './auth.ts'
+import type { ViewDeps } from '../views/fleet-view.ts'
+import type { Auth } from './auth.ts'
+import { describeApi } from './docs/openapi.ts'
 import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
+import type { EventStreams } from './event-streams.ts'
+import { guard } from './guard.ts'
+import { accessRoutes } from './routes/access.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { backupRoutes } from './routes/backups.ts'
+import { bulkRoutes } from './routes/bulk.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
+import { historyRoutes } from './routes/history.ts'
 import { loginRoutes } from './routes/login.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { oneAccountRoutes } from './routes/one-account.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { dashboardRoutes, healthRoutes } from './routes/status.ts'
 
 export interface HttpDeps {
   registry: Registry
   fleet: Fleet
+  /** What is shown of them. */
+  views: ViewDeps
+  actions: BulkActions
   auth: Auth
+  tokens: AccessTokens
+  streams: EventStreams
+  history: Pick<History, 'pictures' | 'of'>
+  metrics: PromRegistry
+  logs: LogBook
   qr: QrRenderer
-  storage: StorageMonitor
-  /** Null: none are kept. */
-  backups: BackupsView | null
   clock: Clock
   log: Log
   sessionsPath: string
+  trustedProxies: readonly string[]
   maxAccounts: number
   accountEnv: string
   /** Absolute path of the dashboard's files. */
   dashboardPath: string
-  service: {
-    version: string
-    startedMonotonicMs: number
-    status: () => 'starting' | 'running' | 'stopping'
-  }
 }
 
 /** Enough for a name and a phone a thousand times over; nothing here takes files. */
@@ -54,6 +69,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // Of nobody else X-Forwarded-For is believed: limits are per address.
+    trustProxy: deps.trustedProxies.length > 0 ? [...deps.trustedProxies] : false,
     // A page that keeps a connection open must not keep the service from stopping.
     forceCloseConnections: true,
     clientErrorHandler: refuseGarbage,
@@ -100,12 +117,20 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     if (isApi) reply.header('cache-control', 'no-store')
   })
 
+  await describeApi(app)
+  await app.register(docsRoutes())
   await app.register(healthRoutes(deps))
-  await app.register(loginRoutes(deps.auth))
+  await app.register(loginRoutes(deps))
   await app.register(async (guarded) => {
-    await requireAuth(guarded, deps.auth)
+    await guard(guarded, deps.auth)
+    await guarded.register(accessRoutes(deps))
+    await guarded.register(eventRoutes(deps))
     await guarded.register(dashboardRoutes(deps))
     await guarded.register(accountRoutes(deps))
+    await guarded.register(oneAccountRoutes(deps))
+    await guarded.register(bulkRoutes(deps))
+    await guarded.register(historyRoutes(deps))
+    await guarded.register(metricsRoutes(deps))
     await guarded.register(fleetRoutes(deps))
     await guarded.register(sessionRoutes(deps))
     await guarded.register(backupRoutes(deps))

@@ -1,4 +1,5 @@
 import { Piscina } from 'piscina'
+import type { QrFormat } from './render-task.ts'
 
 /**
  * Renders QR codes in a thread of its own: 30 of them take a second of CPU, during which the supervisor has to hear
@@ -12,20 +13,21 @@ export class QrRenderer {
     maxThreads: 1,
     idleTimeout: 10_000,
   })
-  /** Each code is asked for again by every poll of every open page while it lives. */
+  /** Each code is asked for again by every open page while it lives. */
   readonly #rendered = new Map<string, Promise<string>>()
 
-  /** A PNG data URL. Rejects when the thread died; the next call tries anew. */
-  render(text: string): Promise<string> {
-    const known = this.#rendered.get(text)
+  /** A PNG data URL, or the other formats as they are. Rejects when the thread died; the next call tries anew. */
+  render(text: string, format: QrFormat = 'png'): Promise<string> {
+    const key = `${format} ${text}`
+    const known = this.#rendered.get(key)
     if (known !== undefined) return known
-    const png = this.#pool.run(text) as Promise<string>
-    this.#rendered.set(text, png)
-    png.catch(() => this.#rendered.delete(text))
+    const drawn = this.#pool.run({ text, format }) as Promise<string>
+    this.#rendered.set(key, drawn)
+    drawn.catch(() => this.#rendered.delete(key))
     // Codes die within a minute: the oldest is the one that nobody will ask for.
     const [oldest] = this.#rendered.keys()
     if (this.#rendered.size > MOST_RENDERED && oldest !== undefined) this.#rendered.delete(oldest)
-    return png
+    return drawn
   }
 
   async stop(): Promise<void> {

@@ -12,7 +12,7 @@ import { testPhones } from '../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
 import { until } from '../fixtures/until.ts'
 import { SESSION_FILE } from './backup-cpu/session-file.ts'
-import { cpuS, describeMachine, loadAverage } from './mass-drop/machine.ts'
+import { cpuS, describeMachine, loadAverage } from './machine.ts'
 import { logOf } from './session-log.ts'
 
 /**

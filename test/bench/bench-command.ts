@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 /** `npm run bench -- NAME [options]`: each bench is a program of its own, so that it measures nothing but itself. */
 const BENCHES: Readonly<Record<string, { file: string; does: string }>> = {
+  api: { file: 'api.js', does: 'the dashboard and event streams with twenty clients: latency, delay, CPU, memory' },
   backup: { file: 'backup.js', does: 'one backup of a session: bytes, documents, reads and writes, CPU' },
   'backup-cpu': {
     file: 'backup-cpu.js',
@@ -13,6 +14,11 @@ const BENCHES: Readonly<Record<string, { file: string; does: string }>> = {
     file: 'mass-drop.js',
     does: 'every socket of a fleet is dropped: how it comes back, and what it costs',
   },
+  memory: { file: 'fleet.js', does: 'memory and CPU of accounts, idle and in traffic, beside plain Baileys' },
+  messages: { file: 'fleet.js', does: 'CPU and latency of a message, beside plain Baileys' },
+  recover: { file: 'recover.js', does: 'one account in trouble: when it is back, what the others notice' },
+  start: { file: 'fleet.js', does: 'CPU and time of a start, beside plain Baileys' },
+  stop: { file: 'fleet.js', does: 'from SIGTERM to the end of every process, beside plain Baileys' },
   store: { file: 'store.js', does: "the session log beside Baileys' useMultiFileAuthState: [messages]" },
 }
 
@@ -22,7 +28,7 @@ ${Object.entries(BENCHES)
   .map(([name, { does }]) => `  ${name.padEnd(12)} ${does}`)
   .join('\n')}
 
-mass-drop and backup-cpu list their options with --help.
+NAME --help lists its options.
 `
 
 const [name = '', ...args] = process.argv.slice(2)
@@ -32,7 +38,10 @@ if (bench === undefined) {
   process.stderr.write(wrong + USAGE)
   process.exitCode = name === '--help' ? 0 : 64
 } else {
-  const child = fork(fileURLToPath(new URL(bench.file, import.meta.url)), args)
+  const child = fork(
+    fileURLToPath(new URL(bench.file, import.meta.url)),
+    bench.file === 'fleet.js' ? [name, ...args] : args,
+  )
   // The terminal's Ctrl-C reaches the child as well, which has processes to end.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   const [code] = (await once(child, 'exit')) as [number | null]

@@ -7,10 +7,10 @@ import pLimit from 'p-limit'
 import { testPhones } from '../fixtures/paired-fleet.ts'
 import { readQr } from '../fixtures/qr-reader.ts'
 import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
-import { describeMachine } from './mass-drop/machine.ts'
+import { describeMachine } from './machine.ts'
 import { FIELD, fieldTable, tableOf } from './mass-drop/report.ts'
 import { measureDrop, MODES, type Fleet, type Mode, type Row } from './mass-drop/row.ts'
-import { SimulatorProcess } from './mass-drop/simulator-process.ts'
+import { SimulatorProcess } from './simulator-process.ts'
 
 /**
  * Every socket of a fleet is dropped at once: the real service with its real workers, the simulator in a process of its
@@ -92,6 +92,7 @@ async function withFleet(accounts: number, rate: string, work: (fleet: Fleet) =>
       WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
       MAX_ACCOUNTS: String(accounts),
       CONNECT_RATE_MAX: rate,
+      WORKER_BUNDLE: 'on',
     },
   })
   try {

@@ -60,6 +60,7 @@ export type EventBody =
       readonly attempt: number
     }
   | { readonly type: 'retry.refused'; readonly phone: string; readonly messageId: string; readonly why: string }
+  | { readonly type: 'media.uploaded'; readonly path: string; readonly sizeBytes: number }
   | { readonly type: 'fault.hit'; readonly kind: string; readonly faultId: number; readonly phone?: string | undefined }
 
 export type SimulatorEvent = EventBody & { readonly sequence: number; readonly atMs: number }
@@ -89,6 +90,7 @@ export const EVENT_TYPES = Object.keys({
   'nack.received': true,
   'retry.served': true,
   'retry.refused': true,
+  'media.uploaded': true,
   'fault.hit': true,
 } satisfies Record<EventType, true>) as EventType[]
 

@@ -62,7 +62,7 @@ function answerTo(
     case 'privacy':
       return request?.tag === 'privacy' ? iqResult(query, [privacySettings()]) : iqResult(query)
     case 'w:m':
-      return iqResult(query, [stanza('media_conn', { auth: 'none', ttl: '3600', max_buckets: '0' })])
+      return iqResult(query, [stanza('media_conn', { auth: 'none', ttl: '3600', max_buckets: '0' }, mediaHosts(world))])
     case 'w:g2':
       return request?.tag === 'participating'
         ? iqResult(query, [stanza('groups')])
@@ -70,6 +70,11 @@ function answerTo(
     default:
       return iqResult(query)
   }
+}
+
+function mediaHosts({ behaviour }: World): BinaryNode[] {
+  const hostname = behaviour.mediaHost()
+  return hostname === undefined ? [] : [stanza('host', { hostname })]
 }
 
 function privacySettings(): BinaryNode {

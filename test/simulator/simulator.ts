@@ -7,6 +7,7 @@ import { describeEvent, type EventType, type SimulatorEvent, type WaitOptions } 
 import { parseFault, type Fault, type FaultHandle } from './faults.ts'
 import { HOST, Listener, WS_PATH } from './listener.ts'
 import type { Receipt, ReceivedMessage } from './mailbox.ts'
+import { MediaServer } from './media-server.ts'
 import { sendFromPhone, type Addressing } from './messages.ts'
 import { agreeOnSecret } from './pairing-code.ts'
 import { sendReceiptTo } from './receipts.ts'
@@ -25,6 +26,8 @@ export interface SimulatorOptions {
   readonly qrRefs?: number
   /** The past that a newly linked device gets; 2 chats of 2 messages by default. */
   readonly history?: { readonly chats: number; readonly messagesPerChat: number }
+  /** Takes uploads of media, by HTTPS on a port of its own. */
+  readonly media?: boolean
   /** Numbers (digits) that lookups shall not find. */
   readonly notOnWhatsApp?: readonly string[]
   /** Gets one line per event; never keys or message texts. */
@@ -60,6 +63,8 @@ export interface Simulator {
   readonly port: number
   /** Public root key, 64 hex digits: for Baileys' `WA_CERT_DETAILS.PUBLIC_KEY`. */
   readonly noiseRootKey: string
+  /** PEM of the media server's certificate, for an agent's `ca`; undefined without the option `media`. */
+  readonly mediaCertificate: string | undefined
   /**
    * A phone scans this QR; resolves once the device's signature was verified. `phone`: digits, picked when absent.
    * Rejects with `unknown_qr`, `bad_request`, `pairing_failed`.
@@ -114,7 +119,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const { port = 0, reportedPreKeys = 1, qrRefs = 6, history = { chats: 2, messagesPerChat: 2 }, log } = options
   checkOptions({ port, reportedPreKeys, qrRefs, ...history })
   const store = await openState(options.statePath)
-  const behaviour = { reportedPreKeys, qrRefs, history, notOnWhatsApp: new Set(options.notOnWhatsApp) }
+  let media: MediaServer | undefined
+  const behaviour = {
+    ...{ reportedPreKeys, qrRefs, history },
+    notOnWhatsApp: new Set(options.notOnWhatsApp),
+    mediaHost: () => media?.hostname,
+  }
   const service = new Service(behaviour, makeServerCertificate(store.root), store.phones, () =>
     store.save(service.directory.all()),
   )
@@ -128,8 +138,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       else response.writeHead(404).end()
     },
   })
+  if (options.media === true) media = new MediaServer(events)
   try {
     await listener.start()
+    await media?.start()
   } catch (error) {
     await store.close()
     throw error
@@ -140,6 +152,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     url: `ws://${HOST}:${listener.port}${WS_PATH}`,
     port: listener.port,
     noiseRootKey: store.root.publicKey.toString('hex'),
+    mediaCertificate: media?.certificate,
 
     async scanQr(qrText, phone) {
       const { candidate, advSecret } = registrations.findByQr(qrText)
@@ -227,6 +240,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     close() {
       closing ??= (async () => {
         await listener.close()
+        await media?.close()
         await service.close()
         events.close()
         await store.close(directory.all())

@@ -16,6 +16,8 @@ export interface Behaviour {
   readonly history: { readonly chats: number; readonly messagesPerChat: number }
   /** Numbers that are not on WhatsApp: lookups of them say so. */
   readonly notOnWhatsApp: ReadonlySet<string>
+  /** Where media are uploaded, HOST:PORT; undefined: nowhere. */
+  readonly mediaHost: () => string | undefined
 }
 
 /** What the parts of the simulator share. */

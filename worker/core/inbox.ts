@@ -116,9 +116,11 @@ export class Inbox {
   /** The oldest messages that the supervisor has not taken. */
   next(limit: number): InboxMessage[] {
     const batch: InboxMessage[] = []
-    for (const { sequence, id, atMs } of this.#records.values()) {
-      if (this.#underWay.has(sequence) || batch.length >= limit) break
-      if (sequence > this.#taken) batch.push({ sequence, id, atMs })
+    for (let sequence = this.#taken + 1; sequence <= this.#last && batch.length < limit; sequence++) {
+      if (this.#underWay.has(sequence)) break
+      const record = this.#records.get(sequence)
+      // A number whose write failed is nobody's.
+      if (record !== undefined) batch.push({ sequence, id: record.id, atMs: record.atMs })
     }
     return batch
   }

@@ -28,6 +28,7 @@ import {
 } from './log-file.ts'
 import { encodeRecord, encodingObstacle, entryBytes, RECORD_HEADER_BYTES, type LogEntry } from './log-record.ts'
 import type { ValueLocation } from './log-scan.ts'
+import { RecentValues } from './recent-values.ts'
 import { damagedError, SessionError, storageError } from '../../shared/session/session-error.ts'
 import { readFully, writeFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 
@@ -43,6 +44,9 @@ export interface CompactionLimits {
  * hundred messages: at 1.9 KB a message that is once in at least 500 messages.
  */
 export const DEFAULT_COMPACTION: CompactionLimits = { factor: 2, slackBytes: 1024 * 1024 }
+
+/** Some 100 sessions of contacts: those of whom an account has heard last. */
+const RECENT_BYTES = 256 * 1024
 
 /** A group grows up to this before it is written, so that a burst doesn't become one huge buffer. */
 const GROUP_TARGET_BYTES = 4 * 1024 * 1024
@@ -97,6 +101,7 @@ export class SessionLog {
   #file: SessionFile
   #salt: number
   #index: Map<string, ValueLocation>
+  readonly #recent = new RecentValues(RECENT_BYTES)
   #sequence: number
   #endBytes: number
   #liveBytes: number
@@ -164,9 +169,14 @@ export class SessionLog {
     if (location === undefined) return undefined
     const closed = this.#closedError()
     if (closed !== undefined) throw closed
+    const recent = this.#recent.get(key)
+    if (recent !== undefined) return recent
     const file = this.#file
     try {
-      return await this.#readAt(file, location)
+      const value = await this.#readAt(file, location)
+      // A newer one may have become durable meanwhile.
+      if (this.#index.get(key) === location) this.#recent.set(key, value)
+      return value
     } catch (error) {
       // A compaction replaced the file while this read was under way: the value is in the new one.
       if (file !== this.#file && this.#failure === undefined) return this.read(key)
@@ -277,10 +287,12 @@ export class SessionLog {
         if (previous !== undefined) this.#liveBytes -= entryBytes(key, previous.length)
         if (valueOffset < 0) {
           this.#index.delete(key)
+          this.#recent.delete(key)
           continue
         }
         const value = written.get(key) ?? Buffer.alloc(0)
         this.#index.set(key, { offset: bodyOffset + valueOffset, length: valueLength, crc: crc32(value) })
+        this.#recent.set(key, value)
         this.#liveBytes += entryBytes(key, valueLength)
       }
       this.#endBytes += record.bytes.length

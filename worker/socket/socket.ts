@@ -103,6 +103,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
   const socket = makeWASocket({
     auth: { creds: options.auth.creds, keys: fenced.keys },
     makeSignalRepository: inboxRepository(stanzas, options.entry, (ciphertext, good) => {
+      if (!good) activity.couldNotRead()
       const ticket = tickets.get(ciphertext)
       if (ticket !== undefined) hearing.settled(ticket, good, clock.monotonicMs())
     }),

@@ -2,15 +2,25 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { addAccount, pairingCode } from '../../accounts/onboarding.ts'
 import type { HttpDeps } from '../server.ts'
 import { checkedId } from '../checked-id.ts'
-import { AccountParams, AddAccountBody, AddedAccount, Done, PairingCode, RemoveQuery } from '../schemas.ts'
+import { AddAccountBody, AddedAccount, Done, PairingCode, RemoveQuery } from '../schemas/commands.ts'
+import { AccountParams, answers } from '../schemas/common.ts'
 
 /** What an operator does with accounts. */
 export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
   const { registry, fleet, clock, qr } = deps
+  const tags = ['accounts']
   return async (app) => {
     app.post(
       '/api/whatsapp/add-account',
-      { schema: { body: AddAccountBody, response: { 200: AddedAccount } } },
+      {
+        schema: {
+          summary: 'Add an account, or find it, and wait for its QR code',
+          description: 'Up to 20 s. Twice is once.',
+          tags,
+          body: AddAccountBody,
+          response: answers(AddedAccount),
+        },
+      },
       async (request) => {
         const account = await addAccount(request.body.name.trim(), request.body.phone, deps)
         const { status, reason } = registry.statusOf(account)
@@ -23,7 +33,14 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/api/whatsapp/accounts/:accountId/restart',
-      { schema: { params: AccountParams, response: { 200: Done } } },
+      {
+        schema: {
+          summary: 'A new process for the account; the old one flushes first',
+          tags,
+          params: AccountParams,
+          response: answers(Done),
+        },
+      },
       async (request) => {
         const accountId = checkedId(request.params.accountId)
         fleet.restart(accountId)
@@ -33,7 +50,7 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/api/whatsapp/accounts/:accountId/pair',
-      { schema: { params: AccountParams, response: { 200: Done } } },
+      { schema: { summary: 'Ask for a QR code', tags, params: AccountParams, response: answers(Done) } },
       async (request) => {
         const accountId = checkedId(request.params.accountId)
         fleet.pair(accountId)
@@ -43,7 +60,14 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/api/whatsapp/accounts/:accountId/pairing-code',
-      { schema: { params: AccountParams, response: { 200: PairingCode } } },
+      {
+        schema: {
+          summary: 'A code to type into the phone instead of scanning',
+          tags,
+          params: AccountParams,
+          response: answers(PairingCode),
+        },
+      },
       async (request) => {
         const accountId = checkedId(request.params.accountId)
         return { success: true as const, code: await pairingCode(accountId, deps) }
@@ -52,7 +76,14 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/api/whatsapp/accounts/:accountId/pause',
-      { schema: { params: AccountParams, response: { 200: Done } } },
+      {
+        schema: {
+          summary: 'Stop the account until it is resumed',
+          tags,
+          params: AccountParams,
+          response: answers(Done),
+        },
+      },
       async (request) => {
         const accountId = checkedId(request.params.accountId)
         await fleet.pause(accountId)
@@ -62,7 +93,7 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/api/whatsapp/accounts/:accountId/resume',
-      { schema: { params: AccountParams, response: { 200: Done } } },
+      { schema: { summary: 'End a pause', tags, params: AccountParams, response: answers(Done) } },
       async (request) => {
         const accountId = checkedId(request.params.accountId)
         await fleet.resume(accountId)
@@ -72,7 +103,7 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/api/whatsapp/accounts/:accountId/logout',
-      { schema: { params: AccountParams, response: { 200: Done } } },
+      { schema: { summary: 'Unlink this device at WhatsApp', tags, params: AccountParams, response: answers(Done) } },
       async (request) => {
         const accountId = checkedId(request.params.accountId)
         await fleet.logOut(accountId)
@@ -82,7 +113,15 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 
     app.delete(
       '/api/whatsapp/accounts/:accountId',
-      { schema: { params: AccountParams, querystring: RemoveQuery, response: { 200: Done } } },
+      {
+        schema: {
+          params: AccountParams,
+          summary: 'Stop and forget the account; its session is set aside, or destroyed (purge)',
+          tags,
+          querystring: RemoveQuery,
+          response: answers(Done),
+        },
+      },
       async (request) => {
         const accountId = checkedId(request.params.accountId)
         await fleet.remove(accountId, request.query.purge === 'true')

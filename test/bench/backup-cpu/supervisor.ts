@@ -13,7 +13,7 @@ const app = new App({
   clock: systemClock,
   log: createLog(config.logLevel),
   random: Math.random,
-  tuning: { workerEntry: fileURLToPath(new URL('./worker.js', import.meta.url)), workerExecArgv: [], startSlots: 8 },
+  tuning: { workerEntry: fileURLToPath(new URL('./worker.js', import.meta.url)), startSlots: 8 },
 })
 await app.start()
 process.on('SIGTERM', () => void app.stop().then(() => process.exit(0)))

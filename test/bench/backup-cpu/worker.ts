@@ -18,7 +18,8 @@ function beat(): void {
   const { rss } = process.memoryUsage()
   const nowMs = Date.now()
   const activity = { lastFrameAtMs: nowMs, lastEventAtMs: nowMs, lastMessageInAtMs: null, lastAckedOutAtMs: null }
-  send({ type: 'heartbeat', rssBytes: rss, loopDelayMs: 1, activity })
+  const counts = { messagesIn: 0, messagesOut: 0, decryptFailures: 0 }
+  send({ type: 'heartbeat', rssBytes: rss, loopDelayMs: 1, cpuMs: process.cpuUsage().user / 1000, activity, counts })
 }
 
 function receive(): void {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DashboardBody, SupervisorProcess } from '../../fixtures/supervisor-process.ts'
-import { cpuS, loadAverage } from './machine.ts'
-import type { SimulatorProcess } from './simulator-process.ts'
+import { cpuS, loadAverage } from '../machine.ts'
+import type { SimulatorProcess } from '../simulator-process.ts'
 
 /**
  * How the server is away: `healthy`: not at all; `refused`: ECONNREFUSED; `http503`: 503 on the upgrade; `vanish`: the

@@ -65,6 +65,7 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
     const { code, oldestUnsavedMs } = await service.health()
     t.equal(code, 200)
     t.ok((oldestUnsavedMs ?? 0) > 0)
+    await until('the account to say so', async () => (await service.shown(accountId))?.error !== null, WAIT_MS)
     t.match(await service.shown(accountId), { pending: true, error: /unreachable/ })
     t.strictSame(service.app.backups?.load, { accounts: 1, heldBytes: 0 }, 'one entry, however many messages')
     target.fault = null
@@ -144,8 +145,8 @@ await t.test(
     const next = new BackedUpApp({ sessionsPath, simulator, target: new MemoryTarget(target.store), ...slow })
     await next.start(t)
     for (const id of ids) await next.connected(id)
-    await late(next)
     next.target.delayMs = 600_000
+    await late(next)
     t.strictSame(await next.app.stop(), [], 'all flushed')
     const [line] = missed(next)
     t.strictSame([...((line?.['accounts'] ?? []) as string[])].sort(), [...ids].sort())

@@ -13,7 +13,7 @@ t.test('the last words of a process are in the log of its account', { skip: NEED
   const { log, lines } = captureLog()
   const openOutput = await openJournalStreams(journal.directory, log)
   const env = { PATH: process.env['PATH'] ?? '' }
-  const command = { entry, execArgv: ['--max-old-space-size=20'], env, openOutput }
+  const command = { entry, execArgv: ['--max-old-space-size=20'], env, args: [], openOutput }
   const run = (accountId: string): Promise<{ pid: number | undefined; end: ProcessEnd }> =>
     new Promise((resolve) => {
       const child = forkWorker(

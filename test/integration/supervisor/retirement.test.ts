@@ -26,7 +26,7 @@ async function pairOne(t: Test, tuning: Partial<Tuning>, env: Record<string, str
   const sessionsPath = t.testdir()
   const simulator = await startSimulator()
   t.teardown(() => simulator.close())
-  const app = createApp({ sessionsPath, simulator, env, tuning })
+  const app = createApp({ sessionsPath, simulator, env: { WORKER_BUNDLE: 'off', ...env }, tuning })
   t.teardown(() => app.stop())
   const { url } = await app.start()
   const response = await fetch(`${url}/api/whatsapp/add-account`, {

@@ -26,7 +26,8 @@ t.test("a session of Baileys' own layout is taken over, connects without a QR co
   const mark = simulator.mark()
   const service = new SupervisorProcess({
     sessionsPath,
-    env: { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey },
+    // As the compiled files are, without the bundle.
+    env: { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey, WORKER_BUNDLE: 'off' },
   })
   t.teardown(() => service.end('SIGKILL'))
   await service.listening()

@@ -48,11 +48,19 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
 }
 const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }> } = {
   ready: { type: 'ready', version: [2, 3000, 1] },
+  code_cache_unused: { type: 'code_cache_unused', cause: 'it is damaged' },
   heartbeat: {
     type: 'heartbeat',
     rssBytes: 1,
     loopDelayMs: 0.5,
+    cpuMs: 900.5,
+    counts: { messagesIn: 1, messagesOut: 0, decryptFailures: 0 },
     activity: { lastFrameAtMs: 1, lastEventAtMs: 1, lastMessageInAtMs: null, lastAckedOutAtMs: 1 },
+  },
+  log: {
+    type: 'log',
+    lines: [{ atMs: 1, level: 'warn', event: null, message: 'Worker', fields: { pid: 1 } }],
+    dropped: 0,
   },
   permit_request: { type: 'permit_request' },
   permit_result: { type: 'permit_result', result: 'answered' },
@@ -124,6 +132,8 @@ t.test('values outside of their lists and ranges are refused', async (t) => {
     { ...FROM_WORKER.heartbeat, rssBytes: 1.5 },
     { ...FROM_WORKER.heartbeat, loopDelayMs: null },
     { ...FROM_WORKER.heartbeat, loopDelayMs: Number.NaN },
+    { ...FROM_WORKER.heartbeat, counts: { ...FROM_WORKER.heartbeat.counts, messagesIn: 0.5 } },
+    { ...FROM_WORKER.log, lines: [{ ...FROM_WORKER.log.lines[0], level: 'debug' }] },
     { type: 'readyy' },
   ]
   for (const message of bad) t.equal(parseFromWorker(message), undefined, JSON.stringify(message))

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { isLoopback, parseConfig, type Config, type Environment } from '../../../supervisor/config.ts'
+import { parseConfig, type Config, type Environment } from '../../../supervisor/config.ts'
+import { isLoopback } from '../../../supervisor/config-access.ts'
 
 const CWD = '/srv/app'
 const parse = (env: Environment) => parseConfig(env, CWD)
@@ -16,6 +17,8 @@ t.test('nothing set: everything has its default, and only this machine can reach
     port: 8080,
     host: '127.0.0.1',
     adminToken: undefined,
+    viewerToken: undefined,
+    trustedProxies: [],
     sessionsPath: '/srv/app/.baileys_auth',
     sessionsPathFrom: 'default',
     volumePath: undefined,
@@ -38,7 +41,8 @@ t.test('nothing set: everything has its default, and only this machine can reach
     waNoiseRootKey: null,
     waVersion: null,
     waVersionUrl: 'https://web.whatsapp.com/sw.js',
-    workerMemoryMb: 300,
+    workerMemoryMb: 200,
+    workerBundle: true,
     backup: null,
   })
   t.ok(Object.isFrozen(config({})))
@@ -57,6 +61,11 @@ const VALID: [Environment, Partial<Config>][] = [
     { host: '0.0.0.0', adminToken: 'x'.repeat(16) },
   ],
   [{ ADMIN_TOKEN: 'short' }, { adminToken: 'short' }],
+  [{ VIEWER_TOKEN: 'v'.repeat(16) }, { viewerToken: 'v'.repeat(16) }],
+  [
+    { TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8,::1,fd00::/8' },
+    { trustedProxies: ['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8'] },
+  ],
   [{ SESSIONS_PATH: 'data' }, { sessionsPath: '/srv/app/data', sessionsPathFrom: 'SESSIONS_PATH' }],
   [{ SESSIONS_PATH: '/data/' }, { sessionsPath: '/data', sessionsPathFrom: 'SESSIONS_PATH' }],
   [
@@ -110,6 +119,8 @@ const VALID: [Environment, Partial<Config>][] = [
   [{ WA_VERSION_URL: 'https://mirror.example/sw.js' }, { waVersionUrl: 'https://mirror.example/sw.js' }],
   [{ WA_VERSION_URL: 'http://127.0.0.1:1/sw.js' }, { waVersionUrl: 'http://127.0.0.1:1/sw.js' }],
   [{ WORKER_MEMORY_MB: '128' }, { workerMemoryMb: 128 }],
+  [{ WORKER_BUNDLE: 'off' }, { workerBundle: false }],
+  [{ WORKER_BUNDLE: ' on ' }, { workerBundle: true }],
 ]
 for (const [env, expected] of VALID) {
   t.test(JSON.stringify(env), async (t) => t.strictSame(config(env), { ...config({}), ...expected }))
@@ -155,6 +166,13 @@ const INVALID: [Environment, ...mentioned: (string | RegExp)[]][] = [
   [{ HOST: 'http://x', ADMIN_TOKEN: 'x'.repeat(16) }, 'HOST is "http://x"'],
   [{ HOST: '-x', ADMIN_TOKEN: 'x'.repeat(16) }, 'HOST is "-x"'],
   [{ ADMIN_TOKEN: 'with space' }, 'ADMIN_TOKEN has characters'],
+  [{ VIEWER_TOKEN: 'short' }, 'VIEWER_TOKEN has 5 characters'],
+  [{ VIEWER_TOKEN: `${'x'.repeat(16)} ` + 'y' }, 'VIEWER_TOKEN has characters'],
+  [{ ADMIN_TOKEN: 'x'.repeat(20), VIEWER_TOKEN: 'x'.repeat(20) }, 'VIEWER_TOKEN is ADMIN_TOKEN'],
+  ...['proxy', '10.0.0.0/33', '10.0.0.0/x', '::1/129', '1.2.3.4/8/8', '10.0.0.', 'loopback'].map(
+    (TRUSTED_PROXIES): [Environment, string] => [{ TRUSTED_PROXIES }, `TRUSTED_PROXIES has "${TRUSTED_PROXIES}"`],
+  ),
+  [{ TRUSTED_PROXIES: '0.0.0.0/0' }, 'which is everybody'],
   [{ ADMIN_TOKEN: 'schlüssel' }, 'ADMIN_TOKEN has characters'],
   [{ ACCOUNT_ENV: '../x' }, 'ACCOUNT_ENV is "../x"'],
   [{ ACCOUNT_ENV: 'a_b' }, 'ACCOUNT_ENV is'],
@@ -162,6 +180,7 @@ const INVALID: [Environment, ...mentioned: (string | RegExp)[]][] = [
   [{ WA_VERSION_URL: 'ftp://x/y' }, 'WA_VERSION_URL is "ftp://x/y"', '"off"'],
   [{ WA_VERSION_URL: 'http://example.org/sw.js' }, 'WA_VERSION_URL is'],
   [{ WORKER_MEMORY_MB: '63' }, 'WORKER_MEMORY_MB is "63"'],
+  [{ WORKER_BUNDLE: 'no' }, 'WORKER_BUNDLE is "no": use on or off.'],
   [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL is "verbose"'],
   [{ LOG_LEVEL: 'INFO' }, 'LOG_LEVEL is "INFO"'],
   ...[

@@ -35,8 +35,8 @@ function boot(ids: readonly string[], lastStartMs = 10_000) {
   for (const each of records) registry.put(newAccount(each, queued))
   const become = (id: string, status: ConnectionReport['status']): void =>
     registry.put({ ...newAccount(record(id), running), connection: report(status) })
-  const end = watchBoot(registry, records, clock, lastStartMs, (result) => results.push(result))
-  return { clock, registry, results, become, end }
+  const watch = watchBoot(registry, records, clock, lastStartMs, (result) => results.push(result))
+  return { clock, registry, results, become, watch }
 }
 
 t.test('says once that all are connected, and when', async (t) => {
@@ -120,9 +120,9 @@ t.test('accounts of others are of no interest', async (t) => {
 })
 
 t.test('a watch that was ended says nothing any more', async (t) => {
-  const { clock, results, become, end } = boot(['a'])
-  end()
-  end()
+  const { clock, results, become, watch } = boot(['a'])
+  watch.end()
+  watch.end()
   become('a', 'connected')
   clock.advance(600_000)
   t.strictSame(results, [])

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { Account } from '../../../../supervisor/accounts/registry.ts'
+import { NO_COUNTS, type Account } from '../../../../supervisor/accounts/registry.ts'
 import {
   BEARER,
   recordOf,
@@ -101,7 +101,12 @@ t.test('the dashboard of an empty service', async (t) => {
     service: { status: 'running', uptime: 90, version: '1.2.3' },
     storage: { writable: true, totalAccounts: 0 },
     accounts: [],
-    summary: { connected: 0, connecting: 0, disconnected: 0, needs_qr: 0, total: 0 },
+    summary: { connected: 0, connecting: 0, disconnected: 0, needs_qr: 0, paused: 0, total: 0 },
+    role: 'admin',
+    firestore: { state: 'disabled', oldestUnsavedMs: null },
+    boot: null,
+    actions: [],
+    maxAccounts: 3,
   })
 })
 
@@ -112,7 +117,15 @@ t.test('the dashboard shows each account, phones masked, QR codes while they liv
     child: running,
     connection: { status: 'needs_qr', reason: 'pairing', code: null, attempt: 0, nextTryAtMs: null },
     qr: { text: 'the-secret-text', expiresAtMs: clock.nowMs() + 60_000 },
-    process: { pid: 123, startedAtMs: clock.nowMs(), rssBytes: 5, loopDelayMs: 0.5 },
+    process: {
+      pid: 123,
+      startedAtMs: clock.nowMs(),
+      rssBytes: 5,
+      loopDelayMs: 0.5,
+      cpu: null,
+      cpuPercent: 1.5,
+      counted: NO_COUNTS,
+    },
     crashCount: 4,
   })
   clock.advance(10_000)
@@ -131,7 +144,16 @@ t.test('the dashboard shows each account, phones masked, QR codes while they liv
     needsQR: true,
     qrCode: /^data:image\/png;base64,/,
     qrExpiresAt: new Date(clock.nowMs() + 50_000).toISOString(),
-    process: { state: 'running', pid: 123, uptime: 10, rssBytes: 5, loopDelayMs: 0.5, crashCount: 4, generation: 2 },
+    process: {
+      state: 'running',
+      pid: 123,
+      uptime: 10,
+      rssBytes: 5,
+      cpuPercent: 1.5,
+      loopDelayMs: 0.5,
+      crashCount: 4,
+      generation: 2,
+    },
   })
   t.match(shown.accounts[1], { phone: null, status: 'disconnected', reason: 'stopped', process: { state: 'absent' } })
   t.match(shown.summary, { needs_qr: 1, disconnected: 1, total: 2 })

@@ -119,7 +119,7 @@ t.test('after the end nothing begins any more', async (t) => {
 
 t.test('what Firestore says becomes a code and a remedy', async (t) => {
   const cases: [unknown, string, RegExp][] = [
-    [grpc(14), 'unreachable', /UNAVAILABLE: said the server.*tries again/],
+    [grpc(14), 'unreachable', /UNAVAILABLE: said the server.*tries again by itself/],
     [grpc(4), 'unreachable', /DEADLINE_EXCEEDED/],
     [grpc(10), 'unreachable', /ABORTED/],
     [grpc(8), 'over_quota', /RESOURCE_EXHAUSTED.*quota/],

@@ -15,7 +15,7 @@ export function describeMachine(): Record<string, unknown> {
 }
 
 function versionOf(path: string): string {
-  const url = new URL(`../../../../${path}`, import.meta.url)
+  const url = new URL(`../../../${path}`, import.meta.url)
   return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version
 }
 
@@ -38,4 +38,16 @@ export function cpuS(pid: number): number {
   // The name, in parentheses, may have spaces: utime and stime are the 12th and 13th fields after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S
+}
+
+/** Memory of a process in MiB: its share of what it shares, and what is its own alone; undefined where it is gone. */
+export function memoryMib(pid: number): { pss: number; uss: number } | undefined {
+  let rollup: string
+  try {
+    rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+  } catch {
+    return undefined
+  }
+  const mib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) / 1024
+  return { pss: mib('Pss'), uss: mib('Private_Clean') + mib('Private_Dirty') }
 }

@@ -2,11 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { SimulatorEvent } from '../../simulator/events.ts'
-import type { Fault } from '../../simulator/faults.ts'
-import type { Attempt } from '../../simulator/service.ts'
+import type { SimulatorEvent } from '../simulator/events.ts'
+import type { Fault } from '../simulator/faults.ts'
+import type { Attempt } from '../simulator/service.ts'
 
-const COMMAND = fileURLToPath(new URL('../../simulator/simulator-command.js', import.meta.url))
+const COMMAND = fileURLToPath(new URL('../simulator/simulator-command.js', import.meta.url))
 
 /** The simulator in a process of its own, so that what it costs is not taken for what the service costs. */
 export class SimulatorProcess {
@@ -46,9 +46,19 @@ export class SimulatorProcess {
     await this.#call('POST', '/scan', { qr, phone })
   }
 
+  /** A contact writes to an account; resolves with the message's id. */
+  async sendText(to: string, from: string, text: string): Promise<string> {
+    return ((await this.#call('POST', '/messages', { to, from, text })) as { id: string }).id
+  }
+
   /** Cuts every connection; resolves with how many there were. */
   async dropAll(): Promise<number> {
     return ((await this.#call('POST', '/connections/drop', {})) as { dropped: number }).dropped
+  }
+
+  /** Cuts the connections of one phone. */
+  async drop(phone: string): Promise<void> {
+    await this.#call('POST', '/connections/drop', { phone })
   }
 
   async stopListening(): Promise<void> {

@@ -1,0 +1,34 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { SimulatorProcess } from '../simulator-process.ts'
+import { PlainSetup } from './plain.ts'
+import { ServiceSetup } from './service.ts'
+import type { Setup, SetupName } from './setup.ts'
+
+/** A setup on a directory and against a simulator of its own; everything is ended and removed when the work is over. */
+export async function withSetup<T>(
+  name: SetupName,
+  work: (setup: Setup, simulator: SimulatorProcess) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'fleet-bench-'))
+  const simulator = await SimulatorProcess.start()
+  const setup =
+    name === 'bundled' || name === 'unbundled'
+      ? new ServiceSetup(name, simulator, directory)
+      : new PlainSetup(name, simulator, directory)
+  const end = async (): Promise<void> => {
+    await setup.stop().catch(() => undefined)
+    await simulator.end()
+    await rm(directory, { recursive: true, force: true })
+  }
+  // Whoever gives up leaves no process behind.
+  const abort = (): void => void end().finally(() => process.exit(1))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, abort)
+  try {
+    return await work(setup, simulator)
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, abort)
+    await end()
+  }
+}

@@ -1,0 +1,146 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import pLimit from 'p-limit'
+import { testPhones } from '../../fixtures/paired-fleet.ts'
+import { until } from '../../fixtures/until.ts'
+import { cpuS, loadAverage, memoryMib } from '../machine.ts'
+import type { SimulatorProcess } from '../simulator-process.ts'
+import type { Setup, SetupName } from './setup.ts'
+import { latencyOf, sendTraffic, type Latency } from './traffic.ts'
+
+/** What is measured, in this order; `memory` and `messages` need the traffic, `stop` is at the end in any case. */
+export interface Times {
+  settleS: number
+  trafficS: number
+  afterS: number
+}
+
+interface Memory {
+  /** Means over the accounts' processes; where all share one, its whole divided by the accounts. */
+  pssMib: number
+  ussMib: number
+  pssMaxMib: number
+  parentPssMib: number | null
+}
+
+/** One setup with so many accounts. CPU in seconds; of all its processes together where nothing else is said. */
+export interface Row {
+  setup: SetupName
+  accounts: number
+  pairedS: number
+  /** From the start of the first process to the last account connected. */
+  allConnectedS: number
+  startCpuS: { parent: number; perAccount: number }
+  idle: Memory
+  idleCpuSPerMinute: number
+  traffic: (Memory & { perSecond: number; cpuMsPerMessage: number; latency: Latency }) | null
+  afterTraffic: Memory | null
+  stopS: number
+  load: { before: string; after: string }
+}
+
+/** Four pairings at a time, and no start begins before one of these is over. */
+const PAIR_AT_ONCE = 4
+const CONNECT_DEADLINE_MS = 600_000
+/** The idle CPU is counted over this last part of the settling. */
+const IDLE_WINDOW_S = 30
+
+export async function measureFleet(
+  setup: Setup,
+  simulator: SimulatorProcess,
+  accounts: number,
+  firstPhone: number,
+  times: Times,
+): Promise<Row> {
+  const before = loadAverage()
+  const phones = testPhones(accounts, firstPhone)
+  await setup.start()
+  const pairingMs = performance.now()
+  const limit = pLimit(PAIR_AT_ONCE)
+  await Promise.all(phones.map((phone) => limit(() => setup.pair(phone))))
+  const pairedS = secondsSince(pairingMs)
+  await setup.stop()
+
+  const startMs = performance.now()
+  await setup.start()
+  await until(
+    'all to connect',
+    () => setup.connected() >= accounts,
+    CONNECT_DEADLINE_MS,
+    () => String(setup.connected()),
+  )
+  const allConnectedS = (Math.max(...setup.connectedAtMs.values()) - (performance.timeOrigin + startMs)) / 1000
+  const startCpu = cpuOf(setup)
+
+  const windowS = Math.min(IDLE_WINDOW_S, times.settleS / 2)
+  await pause((times.settleS - windowS) * 1000)
+  const idleFrom = cpuOf(setup)
+  await pause(windowS * 1000)
+  const idleCpuS = total(cpuOf(setup)) - total(idleFrom)
+  const idle = memoryOf(setup, accounts)
+
+  let traffic: Row['traffic'] = null
+  let afterTraffic: Memory | null = null
+  if (times.trafficS > 0) {
+    // Sessions with the contacts begin before what is counted.
+    await sendTraffic(simulator, { phones, perSecond: 1, seconds: 10 })
+    await pause(2000)
+    const from = cpuOf(setup)
+    const sent = await sendTraffic(simulator, { phones, perSecond: 1, seconds: times.trafficS })
+    const memory = memoryOf(setup, accounts)
+    await pause(3000)
+    const cpuMs = (total(cpuOf(setup)) - total(from)) * 1000
+    const latency = latencyOf(setup, sent)
+    traffic = { ...memory, perSecond: 1, cpuMsPerMessage: round(cpuMs / sent.length), latency }
+    await pause(times.afterS * 1000)
+    afterTraffic = memoryOf(setup, accounts)
+  }
+  const stopMs = performance.now()
+  await setup.stop()
+  return {
+    setup: setup.name,
+    accounts,
+    pairedS: round(pairedS),
+    allConnectedS: round(allConnectedS),
+    startCpuS: { parent: round(startCpu.parent), perAccount: round(startCpu.workers / accounts, 3) },
+    idle,
+    idleCpuSPerMinute: round((idleCpuS * 60) / windowS),
+    traffic,
+    afterTraffic,
+    stopS: round(secondsSince(stopMs)),
+    load: { before, after: loadAverage() },
+  }
+}
+
+function memoryOf(setup: Setup, accounts: number): Memory {
+  const { parent, workers } = setup.pids()
+  const each = workers.flatMap((pid) => memoryMib(pid) ?? [])
+  const sum = (name: 'pss' | 'uss'): number => each.reduce((so, memory) => so + memory[name], 0)
+  return {
+    pssMib: round(sum('pss') / accounts),
+    ussMib: round(sum('uss') / accounts),
+    pssMaxMib: round(Math.max(...each.map(({ pss }) => pss))),
+    parentPssMib: parent === undefined ? null : round(memoryMib(parent)?.pss ?? 0),
+  }
+}
+
+interface Cpu {
+  parent: number
+  workers: number
+}
+
+function cpuOf(setup: Setup): Cpu {
+  const { parent, workers } = setup.pids()
+  return { parent: parent === undefined ? 0 : cpuS(parent), workers: workers.reduce((so, pid) => so + cpuS(pid), 0) }
+}
+
+function total({ parent, workers }: Cpu): number {
+  return parent + workers
+}
+
+function secondsSince(ms: number): number {
+  return (performance.now() - ms) / 1000
+}
+
+function round(value: number, digits = 2): number {
+  return Number(value.toFixed(digits))
+}

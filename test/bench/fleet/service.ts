@@ -1,0 +1,95 @@
+import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
+import { readQr } from '../../fixtures/qr-reader.ts'
+import { until } from '../../fixtures/until.ts'
+import type { SimulatorProcess } from '../simulator-process.ts'
+import type { Setup } from './setup.ts'
+
+const PAIR_DEADLINE_MS = 120_000
+
+/** This service, stagger 0, seen through its log: asking its API all the time would be a part of what is measured. */
+export class ServiceSetup implements Setup {
+  readonly name: 'bundled' | 'unbundled'
+  readonly received = new Map<string, number>()
+  readonly connectedAtMs = new Map<string, number>()
+  readonly #simulator: SimulatorProcess
+  readonly #sessionsPath: string
+  readonly #phoneOf = new Map<string, string>()
+  readonly #pidOf = new Map<string, number>()
+  #service: SupervisorProcess | undefined
+
+  constructor(name: 'bundled' | 'unbundled', simulator: SimulatorProcess, sessionsPath: string) {
+    this.name = name
+    this.#simulator = simulator
+    this.#sessionsPath = sessionsPath
+  }
+
+  async start(): Promise<void> {
+    this.connectedAtMs.clear()
+    this.#pidOf.clear()
+    const service = new SupervisorProcess({
+      sessionsPath: this.#sessionsPath,
+      onLine: (line) => this.#onLine(line),
+      env: {
+        WA_SOCKET_URL: this.#simulator.url,
+        WA_NOISE_ROOT_KEY: this.#simulator.noiseRootKey,
+        MAX_ACCOUNTS: '1000',
+        // The machine's own limit, not ours, is what is looked for.
+        CONNECT_RATE_MAX: '100',
+        WORKER_BUNDLE: this.name === 'bundled' ? 'on' : 'off',
+        // A line for each message.
+        LOG_LEVEL: 'debug',
+      },
+    })
+    this.#service = service
+    await service.listening()
+  }
+
+  async pair(phone: string): Promise<void> {
+    const service = this.#running()
+    const { accountId, qrCode } = await service.add(phone)
+    this.#phoneOf.set(accountId, phone)
+    const picture = qrCode ?? (await service.account(accountId, (account) => account.qrCode !== undefined)).qrCode ?? ''
+    await this.#simulator.scan(readQr(picture), phone)
+    await until(`${phone} to connect`, () => this.connectedAtMs.has(phone), PAIR_DEADLINE_MS)
+  }
+
+  connected(): number {
+    return this.connectedAtMs.size
+  }
+
+  pids(): { parent: number; workers: number[] } {
+    return { parent: this.#running().pid, workers: [...this.#pidOf.values()] }
+  }
+
+  pidOf(phone: string): number {
+    return this.#pidOf.get(phone) ?? -1
+  }
+
+  async stop(): Promise<void> {
+    const end = await this.#service?.end('SIGTERM')
+    if (end !== undefined && end.code !== 0) throw new Error(`The service did not end well: ${JSON.stringify(end)}`)
+  }
+
+  #running(): SupervisorProcess {
+    if (this.#service === undefined) throw new Error('The service was not started.')
+    return this.#service
+  }
+
+  #onLine(text: string): void {
+    // What was printed is not kept: it would be the bench's own memory.
+    this.#service?.output.splice(0, Math.max(0, this.#service.output.length - 100))
+    if (!/"(message\.received|connection\.connected|child\.spawned)"/.test(text)) return
+    const line = JSON.parse(text) as {
+      event: string
+      time: string
+      accountId: string
+      messageId?: string
+      pid?: number
+    }
+    const atMs = Date.parse(line.time)
+    const phone = this.#phoneOf.get(line.accountId) ?? line.accountId
+    if (line.event === 'child.spawned' && line.pid !== undefined) this.#pidOf.set(phone, line.pid)
+    if (line.event === 'connection.connected') this.connectedAtMs.set(phone, atMs)
+    if (line.messageId !== undefined) this.received.set(line.messageId, atMs)
+  }
+}

@@ -1,0 +1,54 @@
+import { writeFile } from 'node:fs/promises'
+import { describeMachine } from './machine.ts'
+import { SETUPS, type SetupName } from './fleet/setup.ts'
+
+/** Somebody asked for what there is not: printed with the usage, exit code 64. */
+export class UsageError extends Error {}
+
+/** Comma-separated whole numbers above zero. @throws UsageError */
+export function countsOf(name: string, text: string, most: number): number[] {
+  return text.split(',').map((part) => {
+    const value = /^\d{1,6}$/.test(part) ? Number(part) : Number.NaN
+    if (value > 0 && value <= most) return value
+    throw new UsageError(`${name} has "${part}": use whole numbers from 1 to ${most}, separated by commas.`)
+  })
+}
+
+/** @throws UsageError */
+export function setupsOf(text: string): SetupName[] {
+  const known = Object.keys(SETUPS) as SetupName[]
+  return text.split(',').map((part) => {
+    const setup = known.find((name) => name === part)
+    if (setup === undefined) throw new UsageError(`--setups has "${part}": use ${known.join(', ')}.`)
+    return setup
+  })
+}
+
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** A table of Markdown. */
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** The JSON to standard output or to `file`, the table to standard error. */
+export async function publish(bench: string, result: object, table: string, file: string | undefined): Promise<void> {
+  const text = `${JSON.stringify({ bench, machine: describeMachine(), ...result }, null, 2)}\n`
+  if (file === undefined) process.stdout.write(text)
+  else await writeFile(file, text)
+  say(`\n${JSON.stringify(describeMachine())}\n\n${table}`)
+}
+
+/** Runs a bench; a usage error is told with the usage. */
+export async function runBench(usage: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error)
+    const message = error instanceof Error ? error.message : String(error)
+    process.stderr.write(isUsage ? `${message}\n\n${usage}` : `${message}\n`)
+    process.exitCode = isUsage ? 64 : 1
+  }
+}

@@ -1,0 +1,158 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { makeCodeCache } from '../../../shared/make-code-cache.ts'
+import { BUNDLE_ENVIRONMENT, BUNDLE_FILES, BUNDLE_FLAGS } from '../../../shared/worker-process.ts'
+import { buildBundle } from '../../../worker/bundle/build.ts'
+import { pair, testPhones } from '../../fixtures/paired-fleet.ts'
+import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
+import { until } from '../../fixtures/until.ts'
+import { startSimulator, type Simulator } from '../../simulator/simulator.ts'
+
+/** Where `npm run build` puts it. */
+const BUNDLE_DIR = fileURLToPath(new URL('../../../bundle', import.meta.url))
+const LOADER = join(BUNDLE_DIR, BUNDLE_FILES.loader)
+const CACHE = join(BUNDLE_DIR, BUNDLE_FILES.codeCache)
+
+mkdirSync(BUNDLE_DIR, { recursive: true })
+await buildBundle(BUNDLE_DIR)
+
+await t.test('accounts live in bundled workers', async (t) => {
+  const simulator = await startSimulator()
+  t.teardown(() => simulator.close())
+  const sessionsPath = t.testdir()
+  const [phone = ''] = testPhones(1)
+  const start = async (): Promise<SupervisorProcess> => {
+    const service = new SupervisorProcess({
+      sessionsPath,
+      env: { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey, WORKER_BUNDLE: 'on' },
+    })
+    t.teardown(() => service.end('SIGKILL'))
+    return service.listening()
+  }
+  rmSync(CACHE, { force: true })
+  let service = await start()
+
+  await t.test('the code cache is made when there is none, and the account pairs', async (t) => {
+    t.match(await service.logged('worker.bundled'), { codeCache: CACHE, result: 'made', entry: LOADER })
+    const accountId = await pair(service, simulator, phone)
+    const { process } = await service.account(accountId, ({ status }) => status === 'connected')
+    const commandLine = readFileSync(`/proc/${process.pid}/cmdline`, 'utf8').split('\0')
+    t.strictSame(commandLine.slice(1, -1), [...BUNDLE_FLAGS, LOADER, accountId, CACHE])
+    const environment = readFileSync(`/proc/${process.pid}/environ`, 'utf8').split('\0')
+    t.ok(environment.includes('MALLOC_ARENA_MAX=1'))
+  })
+
+  await t.test('after a restart it connects under that cache, and messages come', async (t) => {
+    t.strictSame(await service.end('SIGTERM'), { code: 0, signal: null })
+    service = await start()
+    t.match(await service.logged('worker.bundled'), { codeCache: CACHE, result: 'valid' })
+    const [account] = await service.connected(1)
+    const { id } = await simulator.sendText({ to: phone, from: '40798765432', text: 'hello' })
+    await service.account(account?.accountId ?? '', ({ lastMessageAt }) => lastMessageAt !== null)
+    await until('the receipt', () => simulator.receiptsOf(id).length > 0)
+    t.equal(
+      service.lines().find(({ event }) => event === 'code_cache.unused'),
+      undefined,
+    )
+  })
+
+  await t.test('a cache that was damaged under the running service is made anew, and no start fails', async (t) => {
+    const bytes = readFileSync(CACHE)
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0xff
+    writeFileSync(CACHE, bytes)
+    const [account] = await service.connected(1)
+    process.kill(account?.process.pid ?? -1, 'SIGKILL')
+    t.match(await service.logged('code_cache.unused'), { cause: /damaged/ })
+    await service.account(
+      account?.accountId ?? '',
+      ({ status, process: { pid } }) => status === 'connected' && pid !== account?.process.pid,
+    )
+    await until('the cache to be made', () =>
+      service.lines().some(({ event, result }) => event === 'worker.bundled' && result === 'made'),
+    )
+    t.not(service.lines().find(({ event }) => event === 'child.exited')?.['code'], 70)
+  })
+
+  await t.test('where the installation takes no file the cache is beside the sessions', async (t) => {
+    await service.end('SIGTERM')
+    rmSync(CACHE)
+    // What can't be replaced by a file, also for root.
+    mkdirSync(join(CACHE, 'in the way'), { recursive: true })
+    t.teardown(() => rmSync(CACHE, { recursive: true }))
+    service = await start()
+    t.match(await service.logged('worker.bundled'), {
+      codeCache: join(sessionsPath, '.code-cache', BUNDLE_FILES.codeCache),
+      result: 'made',
+    })
+    await service.connected(1)
+    await service.end('SIGTERM')
+  })
+
+  await t.test('without any place for it workers start all the same', async (t) => {
+    rmSync(join(sessionsPath, '.code-cache'), { recursive: true })
+    writeFileSync(join(sessionsPath, '.code-cache'), 'in the way')
+    mkdirSync(join(CACHE, 'in the way'), { recursive: true })
+    t.teardown(() => rmSync(CACHE, { recursive: true }))
+    service = await start()
+    t.match(await service.logged('worker.bundled'), { codeCache: null, level: 'warn' })
+    await service.connected(1)
+  })
+})
+
+await t.test('what Baileys does seldom works in a bundle under its code cache', async (t) => {
+  const simulator = await startSimulator({ media: true })
+  t.teardown(() => simulator.close())
+  // Inside of the package: what is not in the bundle is looked for from there.
+  const dir = t.testdir()
+  await buildBundle(dir, fileURLToPath(new URL('fixtures/upload-program.js', import.meta.url)))
+  const [loader, cache] = [join(dir, BUNDLE_FILES.loader), join(dir, BUNDLE_FILES.codeCache)]
+  t.match(await makeCodeCache(loader, cache), { result: 'made' })
+  t.match(await makeCodeCache(loader, cache), { result: 'valid' })
+  const said = await runUpload(simulator, loader, cache, join(dir, 'session'), (end) => t.teardown(end))
+  t.equal(
+    said.find((message) => 'type' in message),
+    undefined,
+    'the code cache was used',
+  )
+  const sent = said.find((message) => 'sent' in message)
+  t.match(sent, { sent: { directPath: /^\/mms\/image\//, sizeBytes: 70 } }, JSON.stringify(said.at(-1)))
+  const [upload] = simulator.events().filter(({ type }) => type === 'media.uploaded')
+  // 70 bytes fill five blocks of AES, and ten bytes of a MAC follow.
+  t.match(upload, { sizeBytes: 90 })
+  const { stack } = said.find((message) => 'stack' in message) as { stack: string }
+  t.match(stack, /test\/integration\/worker\/fixtures\/upload-program\.ts:\d+:\d+/, 'a stack names our lines')
+  t.match(stack, /where am I/)
+})
+
+/** Resolves with all that the program said, when it has sent its picture or could not. */
+async function runUpload(
+  simulator: Simulator,
+  loader: string,
+  cache: string,
+  session: string,
+  teardown: (end: () => Promise<void>) => void,
+): Promise<Record<string, unknown>[]> {
+  const argv = ['upload', cache, simulator.url, simulator.noiseRootKey, session, simulator.mediaCertificate ?? '']
+  const child = fork(loader, argv, { execArgv: [...BUNDLE_FLAGS], env: { ...BUNDLE_ENVIRONMENT } })
+  const exit = once(child, 'exit')
+  teardown(async () => {
+    child.kill('SIGKILL')
+    await exit
+  })
+  const said: Record<string, unknown>[] = []
+  child.on('message', (message: Record<string, unknown>) => {
+    said.push(message)
+    if (typeof message['qr'] === 'string') void simulator.scanQr(message['qr'])
+  })
+  await until(
+    'the upload',
+    () => child.exitCode !== null || said.some((message) => 'sent' in message || 'failed' in message),
+    60_000,
+    () => JSON.stringify(said),
+  )
+  return said
+}
