@@ -14,6 +14,17 @@ const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T)
 const ClientVersion = Type.Tuple([Type.Integer(), Type.Integer(), Type.Integer()])
 export type ClientVersion = Static<typeof ClientVersion>
 
+/** Where a process's log goes: shared/log-target.ts. */
+const LogTarget = Type.Union([
+  /** Lines of JSON on stdout. */
+  Type.Object({ kind: Type.Literal('json') }),
+  /** Lines for a person on stdout. */
+  Type.Object({ kind: Type.Literal('pretty'), colour: Type.Boolean() }),
+  /** Entries with fields to journald, whose sockets are in this directory. stdout leads there as well. */
+  Type.Object({ kind: Type.Literal('journal'), directory: Type.String() }),
+])
+export type LogTarget = Static<typeof LogTarget>
+
 const StartMessage = Type.Object({
   type: Type.Literal('start'),
   accountId: Type.String(),
@@ -25,6 +36,7 @@ const StartMessage = Type.Object({
   /** The operator's word to recover a damaged session before it is opened; a whole one is left as it is. */
   recover: Nullable(RecoverFrom),
   logLevel: Type.String(),
+  logTarget: LogTarget,
   socket: Type.Object({
     url: Nullable(Type.String()),
     noiseRootKey: Nullable(Type.String()),

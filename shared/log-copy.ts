@@ -59,16 +59,6 @@ export class LogCopy implements DestinationStream {
   }
 }
 
-/** Writes each line to both. */
-export function tee(first: DestinationStream, second: DestinationStream): DestinationStream {
-  return {
-    write(line) {
-      first.write(line)
-      second.write(line)
-    },
-  }
-}
-
 /** A printed line as data; undefined below info, and for what is no line of ours. */
 export function parseLogLine(text: string): { accountId: string | null; line: LogLine } | undefined {
   if (text.length > LONGEST_LINE) return undefined

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
+import type { LogTarget } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
 import { findSessions, type FoundSession } from './accounts/discover.ts'
@@ -17,6 +18,7 @@ import { Restores } from './backup/restores.ts'
 import type { Config, Environment } from './config.ts'
 import { MIN_TOKEN_LENGTH } from './config-access.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
+import type { ServiceState } from './core/service-state.ts'
 import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
 import { LogBook } from './feed/log-book.ts'
 import { watchBoot, type BootWatch } from './fleet/boot-watch.ts'
@@ -30,6 +32,7 @@ import { packageVersion } from './package-version.ts'
 import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
 import { StorageMonitor } from './storage/probe.ts'
 import { lockSessions } from './storage/sessions-lock.ts'
+import type { OpenOutput } from './systemd/journal-streams.ts'
 
 /** Builds the supervisor from its parts. `main.ts` and tests construct it alike; nothing happens before `start()`. */
 export interface AppOptions {
@@ -39,6 +42,8 @@ export interface AppOptions {
   clock: Clock
   log: Log
   random: () => number
+  /** Where the log of workers goes, and what they print; without it JSON to this process's own output. */
+  workerLog?: { target: LogTarget; openOutput: OpenOutput }
   /** For tests that can't wait for the times of production. */
   tuning?: Partial<Tuning>
   /** In place of what the configuration names. */
@@ -227,6 +232,20 @@ export class App {
     return this.#stopped
   }
 
+  /** As systemd is told. */
+  get state(): ServiceState {
+    const { registry } = this
+    const counts = { connected: 0, connecting: 0, disconnected: 0, needs_qr: 0 }
+    for (const account of registry.all()) counts[registry.statusOf(account).status]++
+    return {
+      phase: this.#status,
+      counts,
+      trouble: this.#fleet?.trouble?.message ?? null,
+      storageProblem: this.#storage?.state.problem ?? null,
+      storageAnsweredMs: this.#storage?.answeredMs ?? this.#options.clock.monotonicMs(),
+    }
+  }
+
   /** Undefined where none are kept. */
   get backups(): Backups | undefined {
     return this.#backups
@@ -302,17 +321,18 @@ export class App {
   }
 
   async #createProgram(): Promise<WorkerProgram> {
-    const { config, environment, clock, log } = this.#options
+    const { config, environment, clock, log, workerLog } = this.#options
     const { sessionsPath, workerBundle: bundle } = config
     const { workerEntry } = this.#tuning
+    const openOutput = workerLog?.openOutput
     const env = workerEnvironment(environment)
-    const program = new WorkerProgram({ bundle, env, sessionsPath, clock, log, entry: workerEntry })
+    const program = new WorkerProgram({ bundle, env, sessionsPath, clock, log, entry: workerEntry, openOutput })
     await program.prepare()
     return program
   }
 
   #createFleet(store: AccountStore, removals: Removals, program: WorkerProgram): Fleet {
-    const { config, clock, log, random } = this.#options
+    const { config, clock, log, random, workerLog } = this.#options
     const tuning = this.#tuning
     return new Fleet({
       registry: this.registry,
@@ -324,6 +344,7 @@ export class App {
       startMessage: {
         sessionsPath: config.sessionsPath,
         logLevel: config.logLevel,
+        logTarget: workerLog?.target ?? { kind: 'json' },
         socket: {
           url: config.waSocketUrl,
           noiseRootKey: config.waNoiseRootKey,

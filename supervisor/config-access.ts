@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { readCredential } from './config-credentials.ts'
 
 /** Who may ask the service, and whose word counts about who asks. */
 export interface AccessConfig {
@@ -15,12 +16,14 @@ export const ACCESS_SETTINGS = ['ADMIN_TOKEN', 'VIEWER_TOKEN', 'TRUSTED_PROXIES'
 /** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
 export const MIN_TOKEN_LENGTH = 16
 
+/** @param credentialsDirectory systemd's $CREDENTIALS_DIRECTORY */
 export function parseAccess(
   get: (name: (typeof ACCESS_SETTINGS)[number]) => string | undefined,
   host: string,
+  credentialsDirectory: string | undefined,
   errors: string[],
 ): AccessConfig {
-  const adminToken = get('ADMIN_TOKEN')
+  const adminToken = get('ADMIN_TOKEN') ?? readCredential(credentialsDirectory, 'admin-token', errors)
   if (adminToken !== undefined && !/^[\x21-\x7e]+$/.test(adminToken)) {
     errors.push(
       'ADMIN_TOKEN has characters that an Authorization header can not carry: use printable ASCII without spaces.',

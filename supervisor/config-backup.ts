@@ -1,6 +1,7 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errnoOf } from '../shared/errors.ts'
+import { credentialPath, readCredential, readSmallFile } from './config-credentials.ts'
 
 /** Where backups go and what seals them; part of `Config`. The keys are secrets: nothing prints this object. */
 export interface BackupConfig {
@@ -34,8 +35,6 @@ type BackupSetting = (typeof BACKUP_SETTINGS)[number]
 /** systemd's LoadCredential puts the key here, readable for this service alone. */
 const CREDENTIAL_NAME = 'backup-encryption-key'
 const KEY_BYTES = 32
-/** A file of a key has 44 characters and a line's end; one of this size is another file. */
-const KEY_FILE_MOST_BYTES = 4096
 const KEY_REMEDY = '32 random bytes in base64 (44 characters), from `openssl rand -base64 32`'
 
 export interface BackupSettings {
@@ -74,13 +73,17 @@ export function parseBackup(settings: BackupSettings, errors: string[]): BackupC
   if (!/^[A-Za-z0-9_-]{0,50}$/.test(prefix)) {
     errors.push(`FIRESTORE_PREFIX is "${prefix}": use up to 50 letters, digits, "_" and "-".`)
   }
-  const credentialsPath = readableCredentials(get('GOOGLE_APPLICATION_CREDENTIALS'), emulatorHost, cwd, errors)
+  const { credentialsDirectory } = settings
+  const credentials =
+    get('GOOGLE_APPLICATION_CREDENTIALS') ?? credentialPath(credentialsDirectory, 'google-credentials')
+  const credentialsPath = readableCredentials(credentials, emulatorHost, cwd, errors)
   const key = presentKey(settings, errors)
-  const oldKeys = (get('BACKUP_OLD_KEYS') ?? '').split(',').flatMap((text, index) => {
+  const old = get('BACKUP_OLD_KEYS') ?? readCredential(credentialsDirectory, 'backup-old-keys', errors) ?? ''
+  const oldKeys = old.split(',').flatMap((text, index) => {
     if (text.trim() === '') return []
-    const old = keyOf(text)
-    if (old === undefined) errors.push(`BACKUP_OLD_KEYS: number ${index + 1} is no key. A key is ${KEY_REMEDY}.`)
-    return old === undefined ? [] : [old]
+    const key = keyOf(text)
+    if (key === undefined) errors.push(`BACKUP_OLD_KEYS: number ${index + 1} is no key. A key is ${KEY_REMEDY}.`)
+    return key === undefined ? [] : [key]
   })
   if (errors.length > before || key === undefined) return null
   return { projectId, credentialsPath, emulatorHost, prefix, key, oldKeys, debounceMs, intervalMs }
@@ -136,14 +139,16 @@ function presentKey({ get, credentialsDirectory, cwd }: BackupSettings, errors: 
       : credentialsDirectory === undefined
         ? undefined
         : join(credentialsDirectory, CREDENTIAL_NAME)
-  const content = path === undefined ? undefined : readKeyFile(path)
-  if (path !== undefined && content?.text !== undefined) {
+  const content = path === undefined ? undefined : readSmallFile(path)
+  // An empty credential is one that the unit names and nobody has given.
+  const isGiven = file !== undefined || content?.text?.trim() !== ''
+  if (path !== undefined && content?.text !== undefined && isGiven) {
     const key = keyOf(content.text)
     if (key === undefined) errors.push(`The file ${path} holds no key for backups: it has to be ${KEY_REMEDY}.`)
     return key
   }
   // A credentials directory is there for whatever other credentials the unit has.
-  if (path !== undefined && (file !== undefined || content?.problem !== 'ENOENT')) {
+  if (path !== undefined && isGiven && (file !== undefined || content?.problem !== 'ENOENT')) {
     errors.push(
       `The key for backups could not be read from ${path} (${content?.problem}): it has to be a file with ${KEY_REMEDY}.`,
     )
@@ -154,15 +159,6 @@ function presentKey({ get, credentialsDirectory, cwd }: BackupSettings, errors: 
       `BACKUP_ENCRYPTION_KEY_FILE to ${KEY_REMEDY}. Backups are refused rather than sent in the clear.`,
   )
   return undefined
-}
-
-function readKeyFile(path: string): { text?: string; problem?: string } {
-  try {
-    const { size } = statSync(path)
-    return size > KEY_FILE_MOST_BYTES ? { problem: `it has ${size} bytes` } : { text: readFileSync(path, 'utf8') }
-  } catch (error) {
-    return { problem: errnoOf(error) ?? 'error' }
-  }
 }
 
 /** Buffer.from skips what is no base64, so that almost any text would be some key. */

@@ -32,6 +32,12 @@ export interface Config extends AccessConfig {
   /** How long a session that was set aside is kept; 0 is for ever. */
   readonly setAsideDays: number
   readonly logLevel: LogLevel
+  /** `auto`: the journal under systemd, pretty on a terminal, else JSON. */
+  readonly logFormat: LogFormat
+  /** Absolute: where journald's sockets are. */
+  readonly journalSockets: string
+  /** What systemd says to the service it starts. */
+  readonly systemd: SystemdConfig
   readonly waSocketUrl: string | null
   readonly waNoiseRootKey: string | null
   readonly waVersion: readonly [number, number, number] | null
@@ -42,6 +48,20 @@ export interface Config extends AccessConfig {
   readonly workerBundle: boolean
   /** Null: no backups are kept. */
   readonly backup: BackupConfig | null
+}
+
+export const LOG_FORMATS = ['auto', 'json', 'pretty', 'journal'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
+export interface SystemdConfig {
+  /** NOTIFY_SOCKET; null: nobody wants to be told. */
+  readonly notifySocket: string | null
+  /** WATCHDOG_USEC: without a sign of life for so long the process is killed; null: no watchdog. */
+  readonly watchdogMs: number | null
+  /** WATCHDOG_PID: whom it is meant for, if that is said. */
+  readonly watchdogPid: number | null
+  /** JOURNAL_STREAM: device and inode of the output that leads to the journal. */
+  readonly journalStream: string | null
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -67,6 +87,8 @@ const SETTINGS = [
   'CONNECT_RATE_MIN',
   'SET_ASIDE_DAYS',
   'LOG_LEVEL',
+  'LOG_FORMAT',
+  'JOURNAL_SOCKETS',
   'WA_SOCKET_URL',
   'WA_NOISE_ROOT_KEY',
   'WA_VERSION',
@@ -114,7 +136,8 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   if (isIP(host) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host)) {
     errors.push(`HOST is "${host}": set it to an address such as 127.0.0.1 or 0.0.0.0.`)
   }
-  const access = parseAccess(get, host, errors)
+  const credentialsDirectory = env['CREDENTIALS_DIRECTORY']
+  const access = parseAccess(get, host, credentialsDirectory, errors)
 
   const errorsBefore = errors.length
   const spawnStaggerMinMs = integer('SPAWN_STAGGER_MIN_MS', 2000, 0, DAY_MS)
@@ -147,6 +170,10 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   const logLevel = LOG_LEVELS.find((level) => level === levelText)
   if (logLevel === undefined) errors.push(`LOG_LEVEL is "${levelText}": use one of ${LOG_LEVELS.join(', ')}.`)
 
+  const formatText = get('LOG_FORMAT') ?? 'auto'
+  const logFormat = LOG_FORMATS.find((format) => format === formatText)
+  if (logFormat === undefined) errors.push(`LOG_FORMAT is "${formatText}": use one of ${LOG_FORMATS.join(', ')}.`)
+
   const bundleText = get('WORKER_BUNDLE') ?? 'on'
   const workerBundle = bundleText === 'on'
   if (!workerBundle && bundleText !== 'off') errors.push(`WORKER_BUNDLE is "${bundleText}": use on or off.`)
@@ -174,15 +201,32 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
     connectRateMin,
     setAsideDays: integer('SET_ASIDE_DAYS', 90, 0, MOST_SET_ASIDE_DAYS),
     logLevel: logLevel ?? 'info',
+    logFormat: logFormat ?? 'auto',
+    journalSockets: resolve(cwd, get('JOURNAL_SOCKETS') ?? '/run/systemd/journal'),
+    systemd: parseSystemd(env),
     waSocketUrl: socketUrl(get('WA_SOCKET_URL'), errors),
     waNoiseRootKey: noiseRootKey(get('WA_NOISE_ROOT_KEY'), errors),
     waVersion: version(get('WA_VERSION'), errors),
     waVersionUrl: versionUrl(get('WA_VERSION_URL'), errors),
     workerMemoryMb: integer('WORKER_MEMORY_MB', 200, 64, 16_384),
     workerBundle,
-    backup: parseBackup({ get, integer, cwd, credentialsDirectory: env['CREDENTIALS_DIRECTORY'] }, errors),
+    backup: parseBackup({ get, integer, cwd, credentialsDirectory }, errors),
   }
   return errors.length > 0 ? { errors } : { config: Object.freeze(config) }
+}
+
+/** systemd's own variables: what is not as it writes them is none of its, and no error of a person. */
+function parseSystemd(env: Environment): SystemdConfig {
+  const count = (text: string | undefined): number | null =>
+    text && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null
+  const socket = env['NOTIFY_SOCKET']
+  const watchdogUs = count(env['WATCHDOG_USEC'])
+  return {
+    notifySocket: socket !== undefined && /^[/@]./.test(socket) ? socket : null,
+    watchdogMs: watchdogUs === null ? null : watchdogUs / 1000,
+    watchdogPid: count(env['WATCHDOG_PID']),
+    journalStream: env['JOURNAL_STREAM'] ?? null,
+  }
 }
 
 function socketUrl(text: string | undefined, errors: string[]): string | null {

@@ -2,23 +2,49 @@ import { systemClock } from '../shared/clock.ts'
 import { LATE, withDeadline } from '../shared/deadline.ts'
 import { AppError, messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
+import { SERVICE_IDENTIFIER } from '../shared/journal-entry.ts'
 import { createLog } from '../shared/log.ts'
-import { tee } from '../shared/log-copy.ts'
+import { withPriority } from '../shared/log-destination.ts'
+import { openTarget } from '../shared/log-target.ts'
 import { App, type StartedApp } from './app.ts'
 import { parseConfig } from './config.ts'
 import { LogBook } from './feed/log-book.ts'
+import { openJournalStreams } from './systemd/journal-streams.ts'
+import { chooseTarget, leadsToJournal } from './systemd/log-target.ts'
+import { openServiceLink } from './systemd/service-link.ts'
 
 /** The service's entry: configuration, start, signals, exit code. */
+const inJournal = leadsToJournal(process.env['JOURNAL_STREAM'])
 const parsed = parseConfig(process.env, process.cwd())
 if (parsed.config === undefined) {
-  for (const error of parsed.errors) process.stderr.write(`Configuration: ${error}\n`)
+  for (const error of parsed.errors) complain(`Configuration: ${error}`)
   process.exit(EXIT.badConfig.code)
 }
 const { config } = parsed
+const isColourless = Boolean(process.env['NO_COLOR'])
+const around = { isTerminal: process.stdout.isTTY, isColourless, leadsToJournal: inJournal }
+const target = chooseTarget(config.logFormat, config.journalSockets, around)
 // What the supervisor itself says of an account belongs on the account's page as well.
 const logBook = new LogBook()
-const log = createLog(config.logLevel, tee(process.stdout, logBook.destination))
-const app = new App({ config, environment: process.env, clock: systemClock, log, random: Math.random, logBook })
+const destination = await openTarget(target, SERVICE_IDENTIFIER, process.stdout, systemClock)
+const log = createLog(config.logLevel, [destination, logBook.destination])
+const openOutput =
+  target.kind === 'journal' ? await openJournalStreams(target.directory, log) : (): undefined => undefined
+const workerLog = { target, openOutput }
+const app = new App({
+  config,
+  environment: process.env,
+  clock: systemClock,
+  log,
+  random: Math.random,
+  logBook,
+  workerLog,
+})
+const link = await openServiceLink(config.systemd, process.pid, () => app.state, systemClock, log)
+process.on('exit', () => {
+  link?.end()
+  log.flush()
+})
 
 process.on('uncaughtException', (error) => {
   // What state the fleet is in is unknown now: workers flush by themselves when this process is gone.
@@ -59,6 +85,7 @@ async function shutDown(): Promise<void> {
     log.error({ event: 'shutdown.failed', cause: messageOf(error) }, 'Stopping failed')
     return LATE
   })
+  link?.stopping()
   const notFlushed = await withDeadline(stopping, config.shutdownTimeoutMs + LAST_RESORT_MS, systemClock)
   if (notFlushed === LATE) {
     log.error({ event: 'shutdown.timeout' }, 'Stopping took too long: leaving')
@@ -76,7 +103,9 @@ async function shutDown(): Promise<void> {
 }
 
 try {
-  welcome(await app.start())
+  const started = await app.start()
+  link?.ready()
+  welcome(started)
 } catch (error) {
   await app.stop()
   if (!(error instanceof AppError)) {
@@ -90,8 +119,13 @@ try {
     )
     process.exit(EXIT.crashed.code)
   }
-  process.stderr.write(`${error.message}\n`)
+  complain(error.message)
   process.exit(error.code === 'bad_config' ? EXIT.badConfig.code : EXIT.unavailable.code)
+}
+
+/** What keeps the service from starting, on stderr: an error, where the journal asks. */
+function complain(text: string): void {
+  process.stderr.write(inJournal ? withPriority(text, 3) : `${text}\n`)
 }
 
 /** For the person at the terminal, and once for the log of a first start: how to get in. The token itself is not shown. */

@@ -1,10 +1,12 @@
+import { writeFile } from 'node:fs/promises'
 import { LATE, withDeadline } from '../shared/deadline.ts'
 import { systemClock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import { parseToWorker, type FromWorker, type StartMessage, type ToWorker } from '../shared/ipc.ts'
 import { createLog, LOG_LEVELS } from '../shared/log.ts'
-import { LogCopy, tee } from '../shared/log-copy.ts'
+import { LogCopy } from '../shared/log-copy.ts'
+import { openTarget } from '../shared/log-target.ts'
 import { phaseOf } from '../shared/phase.ts'
 import { maskNumbers } from '../shared/phone.ts'
 import { silenceConsole } from './console.ts'
@@ -14,16 +16,21 @@ import { sourceStack } from './source-stack.ts'
 
 /**
  * A worker's entry: a start message in, an exit code out. It ends by the supervisor's `stop`, by the loss of the
- * supervisor (`disconnect`), or by its own fault; never by a signal, since a terminal's Ctrl-C and systemd send theirs to
+ * supervisor (`disconnect`), or by its own fault; not by a signal to stop, since a terminal's Ctrl-C and systemd send theirs to
  * every process at once, and the flush is the supervisor's to order.
  */
 
 // libsignal prints whole sessions, private keys included, through console.info: before anything that loads it.
 silenceConsole()
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGABRT'] as const) process.on(signal, () => undefined)
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
+// systemd's to all when its watchdog expires: the supervisor stands still, and soon everybody is killed.
+process.on('SIGABRT', () => lose())
 // The other end of a pipe may go first (a supervisor that was killed): that is no reason to die unflushed.
 process.stdout.on('error', () => undefined)
 process.stderr.on('error', () => undefined)
+
+// Where memory runs out, the kernel takes one account and not the supervisor of all. Raising the own score needs no leave.
+writeFile('/proc/self/oom_score_adj', '500').catch(() => undefined)
 
 /** Without a supervisor nobody counts the seconds of a flush, so it counts its own. */
 const ORPHAN_DEADLINE_MS = 8000
@@ -72,7 +79,10 @@ async function run(): Promise<void> {
 
   const level = LOG_LEVELS.find((known) => known === start.logLevel) ?? 'info'
   const copy = new LogCopy((lines, dropped) => send({ type: 'log', lines, dropped }), systemClock)
-  const log = createLog(level, tee(process.stdout, copy)).child({ accountId: start.accountId })
+  const destination = await openTarget(start.logTarget, start.accountId, process.stdout, systemClock)
+  const log = createLog(level, [destination, copy]).child({ accountId: start.accountId })
+  // However the process ends, but for a signal: what the log still has to say is said, within half a second.
+  process.on('exit', () => log.flush())
 
   const account = new Account({
     start,
@@ -106,7 +116,7 @@ async function run(): Promise<void> {
     }
   }
   lose = () => {
-    log.warn({ event: 'supervisor.lost' }, 'The supervisor is gone: flushing and leaving')
+    log.warn({ event: 'supervisor.lost' }, 'The supervisor is gone or stands still: flushing and leaving')
     void withDeadline(account.stop(), ORPHAN_DEADLINE_MS, systemClock).then((result) => {
       if (result === LATE) process.exit(EXIT.notFlushed.code)
     })

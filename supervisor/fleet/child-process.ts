@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { closeSync } from 'node:fs'
 import { parseFromWorker, type FromWorker, type ToWorker } from '../../shared/ipc.ts'
 
 /** How a process ended; `code` and `signal` are both null when it could not even be started. */
@@ -26,6 +27,8 @@ export interface WorkerCommand {
   execArgv: readonly string[]
   /** The whole environment of the process: nothing is inherited. */
   env: Readonly<Record<string, string>>
+  /** Opens its stdout and stderr; where that is undefined, it has this process's own. */
+  openOutput?: ((accountId: string) => number | undefined) | undefined
 }
 
 /** Starts a worker. The account is an argument only for whoever looks at the list of processes. `onEnd` is called exactly once, after the last `onMessage`. */
@@ -42,11 +45,13 @@ export function forkWorker(
     onEnd(result)
   }
   let child: ChildProcess
+  const fd = command.openOutput?.(accountId)
+  const output = fd ?? 'inherit'
   try {
     child = fork(command.entry, [accountId, ...command.args], {
       execArgv: [...command.execArgv],
       env: { ...command.env },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', output, output, 'ipc'],
     })
   } catch (error) {
     // Node brings some failures of spawn as an event and throws the others, ENOMEM among them: one account's trouble both.
@@ -56,6 +61,8 @@ export function forkWorker(
       error: error instanceof Error ? error : new Error(String(error)),
     })
     return { pid: undefined, send: () => undefined, kill: () => undefined }
+  } finally {
+    if (fd !== undefined) closeSync(fd)
   }
   child.on('message', (raw) => {
     const message = parseFromWorker(raw)

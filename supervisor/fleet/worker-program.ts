@@ -17,6 +17,8 @@ export interface WorkerProgramOptions {
   sessionsPath: string
   clock: Clock
   log: Log
+  /** Opens stdout and stderr of each process. */
+  openOutput?: WorkerCommand['openOutput']
   /** Another program in the place of the worker, run as it is. */
   entry: string | null
 }
@@ -38,10 +40,10 @@ export class WorkerProgram {
   #making: Promise<void> | undefined
 
   constructor(options: WorkerProgramOptions) {
-    const { env, entry } = options
+    const { env, entry, openOutput } = options
     this.#options = options
     this.#loader = join(BUNDLE_DIR, BUNDLE_FILES.loader)
-    this.#command = { entry: entry ?? PLAIN_ENTRY, execArgv: PLAIN_FLAGS, env, args: [] }
+    this.#command = { entry: entry ?? PLAIN_ENTRY, execArgv: PLAIN_FLAGS, env, args: [], openOutput }
   }
 
   /** As of now: a worker that starts later may get another one. */
@@ -58,7 +60,12 @@ export class WorkerProgram {
   async prepare(): Promise<void> {
     const { bundle, env, entry, log } = this.#options
     if (bundle && entry === null && (await isThere(this.#loader))) {
-      this.#command = { entry: this.#loader, execArgv: BUNDLE_FLAGS, env: { ...env, ...BUNDLE_ENVIRONMENT }, args: [] }
+      this.#command = {
+        ...this.#command,
+        entry: this.#loader,
+        execArgv: BUNDLE_FLAGS,
+        env: { ...env, ...BUNDLE_ENVIRONMENT },
+      }
       return this.#makeCache()
     }
     log[bundle ? 'warn' : 'info'](

@@ -76,18 +76,25 @@ export class StorageMonitor {
   readonly #clock: Clock
   readonly #log: Log
   #state: StorageState
+  #answeredMs: number
   #timer: Timer | undefined
   #stopped = false
 
   constructor(path: string, initial: StorageState, clock: Clock, log: Log) {
     this.#path = path
     this.#state = initial
+    this.#answeredMs = clock.monotonicMs()
     this.#clock = clock
     this.#log = log
   }
 
   get state(): StorageState {
     return this.#state
+  }
+
+  /** Monotonic ms at which the disk last answered, whatever it said. */
+  get answeredMs(): number {
+    return this.#answeredMs
   }
 
   start(): void {
@@ -110,6 +117,7 @@ export class StorageMonitor {
     } else {
       this.#become(result)
     }
+    this.#answeredMs = this.#clock.monotonicMs()
     this.start()
   }
 

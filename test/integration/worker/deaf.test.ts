@@ -66,6 +66,7 @@ class Worker {
         recover: null,
         backup: false,
         logLevel: 'silent',
+        logTarget: { kind: 'json' },
         socket: { url: simulator.url, noiseRootKey: simulator.noiseRootKey, version: null, knownGood: null },
         policy: {
           maxReconnectAttempts: 5,

@@ -17,6 +17,7 @@ const START: StartMessage = {
   pairing: false,
   recover: null,
   logLevel: 'info',
+  logTarget: { kind: 'pretty', colour: true },
   socket: { url: null, noiseRootKey: null, version: [2, 3000, 1], knownGood: [2, 3000, 1] },
   policy: {
     maxReconnectAttempts: 5,

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { LogLine } from '../../../shared/ipc.ts'
 import { createLog } from '../../../shared/log.ts'
-import { LogCopy, parseLogLine, tee } from '../../../shared/log-copy.ts'
+import { LogCopy, parseLogLine } from '../../../shared/log-copy.ts'
 import { LogBook } from '../../../supervisor/feed/log-book.ts'
 import { ManualClock, settle } from '../../fixtures/manual-clock.ts'
 
@@ -14,7 +14,7 @@ t.test('lines of the log are handed over as data, in batches, one at a time', as
     return new Promise((resolve) => (done = resolve))
   }, clock)
   const printed: string[] = []
-  const log = createLog('debug', tee({ write: (line) => void printed.push(line) }, copy)).child({ accountId: 'a' })
+  const log = createLog('debug', [{ write: (line: string) => void printed.push(line) }, copy]).child({ accountId: 'a' })
   log.info({ event: 'x.happened', n: 1, token: 'hunter2' }, 'X')
   log.debug({ event: 'x.looked' }, 'not for people')
   log.error('without fields')

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { LOG_LEVELS } from '../../../shared/log.ts'
+import { createLog, LOG_LEVELS } from '../../../shared/log.ts'
 import { captureLog } from '../../fixtures/log-lines.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
 
 t.test('a line is JSON with its time, level by name, event and message', async (t) => {
   const { log, lines } = captureLog('info')
@@ -41,4 +42,35 @@ t.test('a flood of one event is counted, not printed; the others and debug lines
   t.equal(count('loop.failed'), 101)
   t.equal(count('other.happened'), 1)
   t.equal(count('detail.seen'), 200)
+})
+
+t.test('what a flood lost is said when its minute is over, and at the end', async (t) => {
+  const clock = new ManualClock()
+  const lines: Record<string, unknown>[] = []
+  const keep = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) }
+  const log = createLog('info', keep, clock, { linesPerWindow: 2, windowMs: 1000 }).child({ accountId: 'a' })
+  const flood = (): void => {
+    for (let i = 0; i < 5; i++) log.warn({ event: 'loop.failed' }, 'x')
+  }
+  flood()
+  t.equal(lines.length, 2)
+  clock.advance(1000)
+  t.match(lines[2], { level: 'warn', event: 'loop.failed', accountId: 'a', suppressed: 3 })
+  t.equal(lines.length, 3)
+  t.equal(clock.pending, 0, 'nothing waits where nothing was lost')
+  flood()
+  log.flush()
+  t.match(lines.at(-1), { event: 'loop.failed', suppressed: 3 })
+})
+
+t.test('every destination gets every line, and is asked for its last at the end', async (t) => {
+  const seen: string[] = []
+  const to = (name: string) => ({
+    write: () => void seen.push(name),
+    flushSync: () => void seen.push(`${name} flushed`),
+  })
+  const log = createLog('info', [to('a'), to('b')])
+  log.info({ event: 'x.y' }, 'x')
+  log.flush()
+  t.strictSame(seen, ['a', 'b', 'a flushed', 'b flushed'])
 })

@@ -67,6 +67,18 @@ t.test('the key as a systemd credential; one that is not there is no credential'
   t.match(errors({ ...EMULATED, CREDENTIALS_DIRECTORY: '/nowhere' }), [/rather than sent in the clear/])
 })
 
+t.test('a unit names every credential that there can be: an empty one is none', async (t) => {
+  const dir = t.testdir({
+    all: { 'backup-encryption-key': KEY, 'google-credentials': '{}', 'backup-old-keys': `${OLD}\n` },
+    empty: { 'backup-encryption-key': '', 'google-credentials': '', 'backup-old-keys': '' },
+  })
+  const found = backup({ FIRESTORE_PROJECT_ID: 'demo-project', CREDENTIALS_DIRECTORY: join(dir, 'all') })
+  t.equal(found?.credentialsPath, join(dir, 'all', 'google-credentials'))
+  t.strictSame(found?.oldKeys, [Buffer.alloc(32, 8)])
+  const empty = { FIRESTORE_PROJECT_ID: 'demo-project', CREDENTIALS_DIRECTORY: join(dir, 'empty') }
+  t.match(errors(empty), [/GOOGLE_APPLICATION_CREDENTIALS is not/, /rather than sent in the clear/])
+})
+
 t.test('what is wrong is said, with the remedy, and never with a key', async (t) => {
   const dir = t.testdir({ short: 'AAAA', empty: '', big: 'x'.repeat(5000), dir: {} })
   const secret = `${KEY.slice(0, 40)}SECRET`

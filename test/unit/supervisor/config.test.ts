@@ -34,6 +34,9 @@ t.test('nothing set: everything has its default, and only this machine can reach
     connectRateMin: 1,
     setAsideDays: 90,
     logLevel: 'info',
+    logFormat: 'auto',
+    journalSockets: '/run/systemd/journal',
+    systemd: { notifySocket: null, watchdogMs: null, watchdogPid: null, journalStream: null },
     waSocketUrl: null,
     waNoiseRootKey: null,
     waVersion: null,
@@ -99,6 +102,13 @@ const VALID: [Environment, Partial<Config>][] = [
   [{ SET_ASIDE_DAYS: '0' }, { setAsideDays: 0 }],
   [{ SET_ASIDE_DAYS: '3650' }, { setAsideDays: 3650 }],
   [{ LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
+  [{ LOG_FORMAT: 'pretty' }, { logFormat: 'pretty' }],
+  [{ JOURNAL_SOCKETS: '/run/systemd/journal.wa' }, { journalSockets: '/run/systemd/journal.wa' }],
+  [
+    { NOTIFY_SOCKET: '@/org/x', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7', JOURNAL_STREAM: '9:1' },
+    { systemd: { notifySocket: '@/org/x', watchdogMs: 30_000, watchdogPid: 7, journalStream: '9:1' } },
+  ],
+  [{ NOTIFY_SOCKET: 'vsock:2:1', WATCHDOG_USEC: 'soon' }, {}],
   [{ WA_SOCKET_URL: 'wss://other.example/ws' }, { waSocketUrl: 'wss://other.example/ws' }],
   [{ WA_SOCKET_URL: 'ws://127.0.0.1:1234/ws/chat' }, { waSocketUrl: 'ws://127.0.0.1:1234/ws/chat' }],
   [{ WA_SOCKET_URL: 'ws://localhost:1/x' }, { waSocketUrl: 'ws://localhost:1/x' }],
@@ -229,6 +239,18 @@ t.test('a variable that is set to nothing is not set', async (t) => {
   t.strictSame(config({ ...empty, PORT: '  ' }), config({}))
 })
 
+t.test('the token as a systemd credential: what is set goes before it, an empty one is none', async (t) => {
+  const dir = t.testdir({ given: { 'admin-token': 'from-the-unit\n' }, empty: { 'admin-token': '' }, none: {} })
+  const token = (name: string, env: Environment = {}): string | undefined =>
+    config({ ...env, CREDENTIALS_DIRECTORY: `${dir}/${name}` }).adminToken
+  t.equal(token('given'), 'from-the-unit')
+  t.equal(token('given', { ADMIN_TOKEN: 'set' }), 'set')
+  t.equal(token('empty'), undefined)
+  t.equal(token('none'), undefined)
+  const unreadable = t.testdir({ 'admin-token': {} })
+  t.match(errors({ CREDENTIALS_DIRECTORY: unreadable }), [/credential admin-token could not be read from .*EISDIR/])
+})
+
 t.test('the token and the key are never in a message', async (t) => {
   const secret = 'hunter2 hunter2'
   for (const HOST of ['0.0.0.0', '127.0.0.1']) {
@@ -265,6 +287,8 @@ const all: Record<string, string> = {
   SHUTDOWN_TIMEOUT_MS: '100',
   SET_ASIDE_DAYS: '1',
   LOG_LEVEL: 'warn',
+  LOG_FORMAT: 'json',
+  JOURNAL_SOCKETS: '/a',
   WA_SOCKET_URL: 'wss://x',
   WA_NOISE_ROOT_KEY: KEY,
   WA_VERSION: '1.2.3',
