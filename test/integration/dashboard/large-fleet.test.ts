@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { ACCOUNTS_FILE, type AccountRecord } from '../../../supervisor/accounts/store.ts'
 import { launchBrowser, logIn, openPage, seriousFindings } from '../../fixtures/browser.ts'
+import { leftOutWithout } from '../../fixtures/machine-tools.ts'
 import { testPhones } from '../../fixtures/paired-fleet.ts'
 import { SupervisorProcess, TOKEN } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
@@ -23,7 +24,7 @@ const WATCH_ROWS = `(() => {
 })()`
 
 /** Two hundred accounts that nobody runs: the page is what is looked at. */
-await t.test('two hundred accounts on one page', async (t) => {
+await t.test('two hundred accounts on one page', { skip: leftOutWithout('chromium') }, async (t) => {
   const sessionsPath = join(t.testdir({}), 'sessions')
   mkdirSync(sessionsPath)
   const accounts = testPhones(COUNT).map((phone, index): AccountRecord => ({

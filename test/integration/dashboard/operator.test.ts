@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { launchBrowser, logIn, openPage, pictureOfQr, seriousFindings } from '../../fixtures/browser.ts'
+import { leftOutWithout } from '../../fixtures/machine-tools.ts'
 import { testPhones } from '../../fixtures/paired-fleet.ts'
 import { readQr } from '../../fixtures/qr-reader.ts'
 import { startStallingProxy } from '../../fixtures/stalling-proxy.ts'
@@ -12,7 +13,7 @@ import { startSimulator } from '../../simulator/simulator.ts'
 const VIEWER_TOKEN = 'a-viewer-token-for-tests-0123456789'
 
 /** What a person does in front of the page, told in order, in a real browser before a real service. */
-await t.test('an operator in front of the dashboard', async (t) => {
+await t.test('an operator in front of the dashboard', { skip: leftOutWithout('chromium') }, async (t) => {
   const sessionsPath = join(t.testdir({ sessions: {} }), 'sessions')
   const simulator = await startSimulator()
   t.teardown(() => simulator.close())

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { JOURNAL_QUEUE } from '../../../shared/log-destination.ts'
-import { Journald, NEEDS_ROOT } from '../../fixtures/journald.ts'
+import { Journald } from '../../fixtures/journald.ts'
+import { leftOutWithout } from '../../fixtures/machine-tools.ts'
 import { until } from '../../fixtures/until.ts'
 
 const WRITER = fileURLToPath(new URL('./fixtures/journal-writer.js', import.meta.url))
@@ -12,7 +13,7 @@ interface Memory {
   rssBytes: number
 }
 
-t.test('one process floods the journal', { skip: NEEDS_ROOT }, async (t) => {
+t.test('one process floods the journal', { skip: leftOutWithout('root', 'journald') }, async (t) => {
   const journal = await new Journald('flood').start()
   t.teardown(() => journal.remove())
   let startedBytes = 0

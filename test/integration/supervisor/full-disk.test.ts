@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import t from 'tap'
 import { errnoOf } from '../../../shared/errors.ts'
 import { pair, testPhones } from '../../fixtures/paired-fleet.ts'
+import { leftOutWithout } from '../../fixtures/machine-tools.ts'
 import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
 
 /** A disk that is really full takes a mount, and that takes root. The store's own tests fail writes without it. */
-const skip = process.getuid?.() === 0 ? false : 'needs root, to mount a small disk'
+const skip = leftOutWithout('root')
 
 t.test('a full disk: nothing is acknowledged that is not kept, and all returns by itself', { skip }, async (t) => {
   const disk = mkdtempSync(join(tmpdir(), 'small-disk-'))

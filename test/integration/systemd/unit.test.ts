@@ -3,9 +3,12 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { leftOutWithout } from '../../fixtures/machine-tools.ts'
 
 const FILES = fileURLToPath(new URL('../../../../systemd', import.meta.url))
 const UNIT = 'whatsapp-backend.service'
+const ANALYZE = { skip: leftOutWithout('systemd-analyze') }
+const SHELLCHECK = { skip: leftOutWithout('shellcheck') }
 
 /** Runs a tool that has to be there: what can't be checked is not well. */
 function run(command: string, ...args: string[]): { code: number | null; output: string } {
@@ -31,26 +34,26 @@ function machine(root: string, unit: string): string {
 
 const text = readFileSync(join(FILES, UNIT), 'utf8')
 
-t.test('systemd has nothing to say against the unit', async (t) => {
+t.test('systemd has nothing to say against the unit', ANALYZE, async (t) => {
   t.strictSame(run('systemd-analyze', 'verify', '--man=no', `--root=${machine(t.testdir(), text)}`, UNIT), {
     code: 0,
     output: '',
   })
 })
 
-t.test('and would have, against one with a mistake', async (t) => {
+t.test('and would have, against one with a mistake', ANALYZE, async (t) => {
   const root = machine(t.testdir(), text.replace('WatchdogSec=', 'WatchDogSecs='))
   t.match(run('systemd-analyze', 'verify', '--man=no', `--root=${root}`, UNIT).output, /Unknown key.* 'WatchDogSecs'/)
 })
 
-t.test('its exposure is 1.5 or less', async (t) => {
+t.test('its exposure is 1.5 or less', ANALYZE, async (t) => {
   // In tenths.
   const { code, output } = run('systemd-analyze', 'security', '--offline=yes', '--threshold=15', join(FILES, UNIT))
   t.equal(code, 0, output)
   t.match(output, /Overall exposure level for .*: \d\.\d/)
 })
 
-t.test('the scripts are clean', async (t) => {
+t.test('the scripts are clean', SHELLCHECK, async (t) => {
   const scripts = ['install.sh', 'make-release.sh', 'command.sh'].map((name) => join(FILES, name))
   for (const path of ['test/acceptance/acceptance.sh', '.ci/run']) {
     scripts.push(fileURLToPath(new URL(`../../../../${path}`, import.meta.url)))

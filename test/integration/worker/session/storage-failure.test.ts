@@ -4,6 +4,7 @@ import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { leftOutWithout } from '../../../fixtures/machine-tools.ts'
 import { nodeFs, type SessionFile, type SessionFs } from '../../../../shared/session/session-fs.ts'
 import { openSession } from '../../../../worker/session/session.ts'
 import { batchOf, verify } from '../../../unit/worker/session/fixtures/model.ts'
@@ -139,47 +140,41 @@ t.test('a compaction without room is put off, and the session goes on', async (t
   await again.close()
 })
 
-const mountable = process.getuid?.() === 0 && process.platform === 'linux'
-
-t.test(
-  'a disk that is really full',
-  { skip: mountable ? false : 'needs root to mount a small filesystem' },
-  async (t) => {
-    // Not a testdir: that is removed before it could be unmounted.
-    const volume = mkdtempSync(join(tmpdir(), 'session-volume-'))
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', volume])
-    t.teardown(() => {
-      if (mounted.status === 0) spawnSync('umount', [volume])
-      rmdirSync(volume)
-    })
-    if (mounted.status !== 0) {
-      t.comment('mount refused here')
-      return
+t.test('a disk that is really full', { skip: leftOutWithout('root') }, async (t) => {
+  // Not a testdir: that is removed before it could be unmounted.
+  const volume = mkdtempSync(join(tmpdir(), 'session-volume-'))
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', volume])
+  t.teardown(() => {
+    if (mounted.status === 0) spawnSync('umount', [volume])
+    rmdirSync(volume)
+  })
+  if (mounted.status !== 0) {
+    t.comment('mount refused here')
+    return
+  }
+  const dir = join(volume, 'account')
+  const ballast = join(volume, 'ballast')
+  writeFileSync(ballast, Buffer.alloc(200 * 1024))
+  let acknowledged = 0
+  const session = await openSession({ dir })
+  const write = async (): Promise<never> => {
+    for (;;) {
+      await session.authState.keys.set({ 'lid-mapping': batchOf(acknowledged + 1) })
+      acknowledged += 1
     }
-    const dir = join(volume, 'account')
-    const ballast = join(volume, 'ballast')
-    writeFileSync(ballast, Buffer.alloc(200 * 1024))
-    let acknowledged = 0
-    const session = await openSession({ dir })
-    const write = async (): Promise<never> => {
-      for (;;) {
-        await session.authState.keys.set({ 'lid-mapping': batchOf(acknowledged + 1) })
-        acknowledged += 1
-      }
-    }
-    await t.rejects(write(), { code: 'storage_full', details: { errno: 'ENOSPC' } })
-    t.match(await session.failed, { code: 'storage_full' })
-    await session.close()
-    t.ok(acknowledged > 50, `${acknowledged} batches fitted`)
-    // Still full: it opens, and reads.
-    const full = await openSession({ dir })
-    t.equal((await verify(full, acknowledged, acknowledged + 1)).problem, undefined)
-    await full.close()
-    rmSync(ballast)
-    const again = await openSession({ dir })
-    const { count, problem } = await verify(again, acknowledged, acknowledged + 1)
-    t.equal(problem, undefined)
-    await again.authState.keys.set({ 'lid-mapping': batchOf(count + 1) })
-    await again.close()
-  },
-)
+  }
+  await t.rejects(write(), { code: 'storage_full', details: { errno: 'ENOSPC' } })
+  t.match(await session.failed, { code: 'storage_full' })
+  await session.close()
+  t.ok(acknowledged > 50, `${acknowledged} batches fitted`)
+  // Still full: it opens, and reads.
+  const full = await openSession({ dir })
+  t.equal((await verify(full, acknowledged, acknowledged + 1)).problem, undefined)
+  await full.close()
+  rmSync(ballast)
+  const again = await openSession({ dir })
+  const { count, problem } = await verify(again, acknowledged, acknowledged + 1)
+  t.equal(problem, undefined)
+  await again.authState.keys.set({ 'lid-mapping': batchOf(count + 1) })
+  await again.close()
+})
