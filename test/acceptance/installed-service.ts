@@ -107,7 +107,7 @@ export class InstalledService {
 
   /** Pids of worker processes by account; more than one of an account is what must never be. */
   async workers(): Promise<Map<string, number[]>> {
-    const { output } = await this.#container.run('pgrep', '-af', 'worker.* account_prod_')
+    const { output } = await this.#container.run('pgrep', '-af', 'node .*(worker/main[.]js|loader[.]cjs) account_prod_')
     const found = new Map<string, number[]>()
     for (const line of output.split('\n')) {
       const match = /^(\d+) .*(account_prod_\S+)/.exec(line)
