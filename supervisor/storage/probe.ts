@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open, readFile, stat, unlink } from 'node:fs/promises'
+import { open, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { LATE, withDeadline } from '../../shared/deadline.ts'
@@ -19,29 +19,34 @@ export interface StorageState {
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT'])
 
 const PROBE_FILE = '.storage-probe'
+const PROBE_BYTES = 16
 const INTERVAL_MS = 30_000
 /** A disk that takes longer than this for 16 bytes hangs. */
 const DEADLINE_MS = 10_000
 
-/** Writes, syncs, reads back and removes a small file. Never rejects. */
+/**
+ * Writes, syncs and reads back a small file that has a name for a moment only: several processes (a command beside the
+ * service) may probe at once, and one that is killed leaves nothing behind. Never rejects.
+ */
 export async function probeStorage(path: string): Promise<StorageState> {
-  const file = join(path, PROBE_FILE)
   try {
     if (!(await stat(path)).isDirectory()) return broken(true, `${path} is not a directory`)
   } catch (error) {
     return broken(errnoOf(error) !== 'ENOENT', explain(error, path))
   }
   try {
-    const written = randomBytes(16)
-    const handle = await open(file, 'w', 0o600)
+    const written = randomBytes(PROBE_BYTES)
+    const file = join(path, `${PROBE_FILE}-${randomBytes(6).toString('hex')}`)
+    const read = Buffer.alloc(PROBE_BYTES)
+    const handle = await open(file, 'wx+', 0o600)
     try {
-      await handle.writeFile(written)
+      await unlink(file)
+      await handle.write(written, 0, PROBE_BYTES, 0)
       await handle.sync()
+      await handle.read(read, 0, PROBE_BYTES, 0)
     } finally {
       await handle.close()
     }
-    const read = await readFile(file)
-    await unlink(file)
     if (read.equals(written)) return { exists: true, writable: true, problem: null, full: false }
     return broken(true, `${path} returned other bytes than were written`)
   } catch (error) {
