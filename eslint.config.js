@@ -28,7 +28,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js', 'supervisor/dashboard/*.js', 'supervisor/cli/*.js'] },
+        projectService: { allowDefaultProject: ['*.js', 'supervisor/cli/*.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -54,8 +54,6 @@ export default tseslint.config(
   },
   { files: ['*.js'], ...tseslint.configs.disableTypeChecked },
   { files: ['*.js'], rules: { 'no-restricted-exports': 'off' } },
-  // The dashboard runs in a browser as it is: no compiler, no types.
-  { files: ['supervisor/dashboard/**'], ...tseslint.configs.disableTypeChecked },
   // The package's command has to be there before anything is compiled.
   { files: ['supervisor/cli/*.js'], ...tseslint.configs.disableTypeChecked },
   { files: ['shared/**'], rules: walls(NO_WORKER, NO_SUPERVISOR, NO_TEST, NO_BAILEYS) },
@@ -68,6 +66,31 @@ export default tseslint.config(
       '/fleet/child',
       'HTTP never touches a child process: it asks the fleet.',
     ]),
+  },
+  {
+    // The page runs in a browser: what it imports is served to it (supervisor/http/page.ts), the rest of ours are types.
+    files: ['supervisor/dashboard/**'],
+    rules: {
+      // The types of Node come along with those of the API; a browser has none of it.
+      'no-restricted-globals': ['error', 'process', 'Buffer', 'global', 'setImmediate', 'require'],
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(?!\\./|\\.\\./|preact|@preact/signals$|eventsource-parser$)',
+              message: 'The page has what the import map of index.html names, and nothing else.',
+              allowTypeImports: true,
+            },
+            {
+              regex: '\\.\\./(http|fleet|accounts|backup|storage|qr)/|\\.\\./shared/(?!phone)',
+              message: 'Of the service the page imports types only.',
+              allowTypeImports: true,
+            },
+          ],
+        },
+      ],
+    },
   },
   { files: ['worker/**'], rules: walls(NO_SUPERVISOR, NO_TEST, NO_BAILEYS) },
   { files: ['worker/socket/**', 'worker/session/**'], rules: walls(NO_SUPERVISOR, NO_TEST) },

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
 import type { Log } from '../shared/log.ts'
 import { AccessTokens } from './access/access-tokens.ts'
+import { Logins } from './access/logins.ts'
 import type { Registry } from './accounts/registry.ts'
 import type { BackupsView } from './backup/backup-view.ts'
 import type { Config } from './config.ts'
@@ -71,10 +72,14 @@ export async function createFront(options: FrontOptions): Promise<Front> {
   const tokens = new AccessTokens(sessionsPath)
   const problem = await tokens.load()
   if (problem !== null) log.error({ event: 'access.tokens_damaged' }, problem)
+  const secrets = [options.adminToken, config.viewerToken]
+  const logins = new Logins({ sessionsPath, secrets, nowMs: () => clock.nowMs(), log })
+  await logins.load()
   const auth = new Auth({
     adminToken: options.adminToken,
     viewerToken: config.viewerToken,
     tokens,
+    logins,
     nowMs: () => clock.nowMs(),
   })
   const stagger = { minMs: config.spawnStaggerMinMs, maxMs: config.spawnStaggerMaxMs }

@@ -1,15 +1,12 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { AccessTokens, Role } from '../access/access-tokens.ts'
+import { keyOf, type Logins } from '../access/logins.ts'
 
 /**
  * Who may ask: a program with `Authorization: Bearer TOKEN`, or a page with the cookie of a login. The cookie is HttpOnly
  * and SameSite=Strict, and a changing request that comes with it must come from our own page as well.
  */
 export const SESSION_COOKIE = 'wa_session'
-/** A working day and the night after it. */
-const SESSION_LIFETIME_MS = 24 * 3600_000
-/** More browsers than a team has: the oldest login goes first. */
-const MOST_SESSIONS = 100
 /** The address that the terminal prints is opened at once or not at all. */
 const LOGIN_CODE_LIFETIME_MS = 15 * 60_000
 
@@ -27,22 +24,15 @@ export interface AuthOptions {
   /** VIEWER_TOKEN. */
   viewerToken: string | undefined
   tokens: AccessTokens
+  logins: Logins
   /** Epoch ms. */
   nowMs: () => number
-}
-
-interface Login {
-  untilMs: number
-  role: Role
-  tokenId: string | null
 }
 
 export class Auth {
   readonly #options: AuthOptions
   readonly #adminHash: Buffer
   readonly #viewerHash: Buffer | undefined
-  /** Hash of the cookie's value -> the login. */
-  readonly #logins = new Map<string, Login>()
   #loginCode: { hash: Buffer; untilMs: number } | undefined
 
   constructor(options: AuthOptions) {
@@ -65,18 +55,16 @@ export class Auth {
   /** Undefined where the login is over, or its token was revoked. */
   byCookie(value: string): Principal | undefined {
     const key = keyOf(value)
-    const login = this.#logins.get(key)
+    const login = this.#options.logins.get(key)
     if (login === undefined) return undefined
     const principal = { role: login.role, tokenId: login.tokenId, login: key }
-    if (this.isValid(principal)) return principal
-    this.#logins.delete(key)
-    return undefined
+    return this.isValid(principal) ? principal : undefined
   }
 
   /** Whether somebody who was let in still is: asked again of whoever stays connected. */
   isValid({ tokenId, login }: Principal): boolean {
     if (tokenId !== null && !this.#options.tokens.has(tokenId)) return false
-    return login === null || (this.#logins.get(login)?.untilMs ?? 0) > this.#options.nowMs()
+    return login === null || this.#options.logins.get(login) !== undefined
   }
 
   /** A code that opens the dashboard once, for the terminal to print. */
@@ -95,22 +83,14 @@ export class Auth {
     return { role: 'admin', tokenId: null, login: null }
   }
 
-  /** @returns the value of the session cookie, and how long it lives in seconds */
-  createLogin({ role, tokenId }: Principal): { value: string; maxAgeS: number } {
-    const [oldest] = this.#logins.keys()
-    if (this.#logins.size >= MOST_SESSIONS && oldest !== undefined) this.#logins.delete(oldest)
-    const value = randomBytes(32).toString('base64url')
-    this.#logins.set(keyOf(value), { untilMs: this.#options.nowMs() + SESSION_LIFETIME_MS, role, tokenId })
-    return { value, maxAgeS: SESSION_LIFETIME_MS / 1000 }
+  /** Resolves with the value of the session cookie, and how long it lives in seconds. */
+  createLogin({ role, tokenId }: Principal): Promise<{ value: string; maxAgeS: number }> {
+    return this.#options.logins.create(role, tokenId)
   }
 
-  endLogin(value: string): void {
-    this.#logins.delete(keyOf(value))
+  async endLogin(value: string): Promise<void> {
+    await this.#options.logins.end(keyOf(value))
   }
-}
-
-function keyOf(cookie: string): string {
-  return sha256(cookie).toString('hex')
 }
 
 function sha256(text: string): Buffer {

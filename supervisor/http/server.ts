@@ -1,7 +1,6 @@
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import fastifyStatic from '@fastify/static'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Registry as PromRegistry } from 'prom-client'
@@ -18,6 +17,7 @@ import type { ViewDeps } from '../views/fleet-view.ts'
 import type { Auth } from './auth.ts'
 import { describeApi } from './docs/openapi.ts'
 import { answerUnroutable, handleErrors, refuseGarbage } from './errors.ts'
+import { createPage } from './page.ts'
 import type { EventStreams } from './event-streams.ts'
 import { guard } from './guard.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -53,7 +53,7 @@ export interface HttpDeps {
   trustedProxies: readonly string[]
   maxAccounts: number
   accountEnv: string
-  /** Absolute path of the dashboard's files. */
+  /** Absolute path of the dashboard's source. */
   dashboardPath: string
 }
 
@@ -91,12 +91,13 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     else void parseJson(request, body.toString(), done)
   })
 
+  const page = createPage(deps.dashboardPath)
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
+        scriptSrc: ["'self'", page.scriptHash],
         styleSrc: ["'self'"],
         imgSrc: ["'self'", 'data:'],
         connectSrc: ["'self'"],
@@ -135,6 +136,6 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     await guarded.register(sessionRoutes(deps))
     await guarded.register(backupRoutes(deps))
   })
-  await app.register(fastifyStatic, { root: deps.dashboardPath, index: 'index.html', cacheControl: false })
+  await app.register(page.routes)
   return app
 }

@@ -50,19 +50,13 @@ const FOOT = '\n})'
 
 const WORKER_ENTRY = fileURLToPath(new URL('../main.js', import.meta.url))
 
-export interface Built {
-  dir: string
-  workerBytes: number
-  /** esbuild's warnings, in words. */
-  warnings: string[]
-}
-
 /**
  * @param dir where the files go; inside the package, for what is left out is resolved from there
  * @param entry what is bundled: the worker
+ * @returns esbuild's warnings, in words
  * @throws Error what esbuild could not do; nothing is replaced then
  */
-export async function buildBundle(dir: string, entry = WORKER_ENTRY): Promise<Built> {
+export async function buildBundle(dir: string, entry = WORKER_ENTRY): Promise<string[]> {
   const worker = await bundle({
     entryPoints: [entry],
     outfile: join(dir, BUNDLE_FILES.worker),
@@ -85,7 +79,6 @@ export async function buildBundle(dir: string, entry = WORKER_ENTRY): Promise<Bu
     logLevel: 'silent',
     write: false,
   })
-  const { contents } = fileNamed(worker.outputFiles, BUNDLE_FILES.worker)
   const loader = await bundle({
     entryPoints: [fileURLToPath(new URL('loader.js', import.meta.url))],
     outfile: join(dir, BUNDLE_FILES.loader),
@@ -97,16 +90,9 @@ export async function buildBundle(dir: string, entry = WORKER_ENTRY): Promise<Bu
     write: false,
   })
   for (const file of [...worker.outputFiles, ...loader.outputFiles]) await replaceFile(file)
-  const warnings = [...worker.warnings, ...loader.warnings].map(({ text, location }) =>
+  return [...worker.warnings, ...loader.warnings].map(({ text, location }) =>
     location === null ? text : `${location.file}:${location.line}: ${text}`,
   )
-  return { dir, workerBytes: contents.length, warnings }
-}
-
-function fileNamed(files: readonly OutputFile[], name: string): OutputFile {
-  const file = files.find(({ path }) => path.endsWith(name))
-  if (file === undefined) throw new Error(`esbuild made no ${name}.`)
-  return file
 }
 
 /** Workers that start meanwhile find the old file or the new one. */

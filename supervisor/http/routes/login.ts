@@ -41,7 +41,7 @@ export function loginRoutes({ auth, streams }: HttpDeps): FastifyPluginAsyncType
               : 'This address was used before or is too old: log in with the token.',
           )
         }
-        const { value, maxAgeS } = auth.createLogin(principal)
+        const { value, maxAgeS } = await auth.createLogin(principal)
         // Behind a proxy with TLS the browser says so itself; to be wrong can only make the cookie stricter.
         const secure = request.headers.origin?.startsWith('https:') === true
         const cookie = { path: '/', httpOnly: true, sameSite: 'strict', secure, maxAge: maxAgeS } as const
@@ -63,7 +63,7 @@ export function loginRoutes({ auth, streams }: HttpDeps): FastifyPluginAsyncType
       async (request, reply) => {
         assertOwnPage(request)
         const cookie = request.cookies[SESSION_COOKIE]
-        if (cookie !== undefined) auth.endLogin(cookie)
+        if (cookie !== undefined) await auth.endLogin(cookie)
         streams.endInvalid()
         reply.clearCookie(SESSION_COOKIE, { path: '/' })
         return { success: true as const }

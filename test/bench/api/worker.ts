@@ -48,7 +48,10 @@ process.on('message', (raw) => {
     case 'permit':
       send({ type: 'permit_result', result: 'opened' })
       send({ type: 'connection', status: 'connected', reason: null, code: null, attempt: 0, nextTryAtMs: null })
-      setTimeout(() => setInterval(change, everyMs), Math.random() * everyMs)
+      setTimeout(() => {
+        change()
+        setInterval(change, everyMs)
+      }, Math.random() * everyMs)
       break
     case 'stop':
       send({ type: 'stopped' })

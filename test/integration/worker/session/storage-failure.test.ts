@@ -80,8 +80,11 @@ for (const [name, fault, code, errno] of CASES) {
 t.test('a failed read fails the session: Baileys would take it for "no such key"', async (t) => {
   const dir = t.testdir({})
   const faults: Faults = {}
+  // What a session has written itself it may have in memory: this one finds it on the disk.
+  const before = await openSession({ dir })
+  await before.authState.keys.set({ 'lid-mapping': { a: '1' } })
+  await before.close()
   const session = await openSession({ dir, fs: faulty(faults) })
-  await session.authState.keys.set({ 'lid-mapping': { a: '1' } })
   faults.read = 'EIO'
   await t.rejects(Promise.resolve(session.authState.keys.get('lid-mapping', ['a'])), { code: 'storage_failed' })
   t.match(await session.failed, { details: { errno: 'EIO' } })

@@ -1,0 +1,75 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { keyOf, Logins, LOGINS_FILE } from '../../../../supervisor/access/logins.ts'
+import { captureLog } from '../../../fixtures/log-lines.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+
+const DAY_MS = 24 * 3600_000
+const clock = new ManualClock()
+const { log, lines } = captureLog()
+const open = async (sessionsPath: string, secrets: (string | undefined)[] = ['admin', undefined]): Promise<Logins> => {
+  const logins = new Logins({ sessionsPath, secrets, nowMs: () => clock.nowMs(), log })
+  await logins.load()
+  return logins
+}
+
+t.test('a login outlives the service, and is worth nothing to whoever reads the file', async (t) => {
+  const sessionsPath = t.testdir({})
+  const first = await open(sessionsPath)
+  const { value, maxAgeS } = await first.create('admin', null)
+  t.equal(maxAgeS, 86_400)
+  const wall = await first.create('viewer', 'abc')
+  t.equal(wall.maxAgeS, 30 * 86_400)
+  const path = join(sessionsPath, LOGINS_FILE)
+  t.notMatch(readFileSync(path, 'utf8'), value)
+  t.equal(statSync(path).mode & 0o777, 0o600)
+
+  const second = await open(sessionsPath)
+  t.match(second.get(keyOf(value)), { role: 'admin', tokenId: null })
+  t.match(second.get(keyOf(wall.value)), { role: 'viewer', tokenId: 'abc' })
+  t.equal(second.get(keyOf(`${value}x`)), undefined)
+  await second.end(keyOf(value))
+
+  const third = await open(sessionsPath)
+  t.equal(third.get(keyOf(value)), undefined, 'a logout outlives it as well')
+  clock.advance(30 * DAY_MS)
+  t.equal(third.get(keyOf(wall.value)), undefined)
+})
+
+t.test('another ADMIN_TOKEN or VIEWER_TOKEN ends every login', async (t) => {
+  const sessionsPath = t.testdir({})
+  const before = await open(sessionsPath)
+  const { value } = await before.create('admin', null)
+  t.equal((await open(sessionsPath, ['another', undefined])).get(keyOf(value)), undefined)
+  t.equal((await open(sessionsPath, ['admin', 'viewer'])).get(keyOf(value)), undefined)
+  t.ok((await open(sessionsPath)).get(keyOf(value)))
+})
+
+t.test(
+  'a file that can not be used costs a login, and a disk that takes nothing does not cost even that',
+  async (t) => {
+    const sessionsPath = t.testdir({})
+    writeFileSync(join(sessionsPath, LOGINS_FILE), '{"logins":[{}]}')
+    const logins = await open(sessionsPath)
+    t.match(lines().at(-1), { event: 'access.logins_damaged' })
+    const { value } = await logins.create('admin', null)
+    t.ok((await open(sessionsPath)).get(keyOf(value)))
+
+    const nowhere = await open(join(sessionsPath, 'not', 'there'))
+    const unsaved = await nowhere.create('admin', null)
+    t.match(lines().at(-1), { event: 'access.logins_not_saved' })
+    t.ok(nowhere.get(keyOf(unsaved.value)))
+  },
+)
+
+t.test('many at once are one file, and the oldest of too many goes first', async (t) => {
+  const sessionsPath = t.testdir({})
+  const logins = await open(sessionsPath)
+  const made = await Promise.all(Array.from({ length: 101 }, () => logins.create('admin', null)))
+  const after = await open(sessionsPath)
+  t.strictSame(
+    made.map(({ value }) => after.get(keyOf(value)) !== undefined),
+    made.map((_, index) => index > 0),
+  )
+})
