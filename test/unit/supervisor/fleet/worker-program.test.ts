@@ -20,7 +20,9 @@ await t.test('WORKER_BUNDLE=off: the compiled files, plain, and the log says so'
   const sessionsPath = t.testdir()
   const { program, lines } = create({ bundle: false, sessionsPath })
   await program.prepare()
-  t.strictSame(program.command, { entry: PLAIN, args: [], execArgv: PLAIN_FLAGS, env: ENV })
+  const { openOutput, ...command } = program.command
+  t.strictSame(command, { entry: PLAIN, args: [], execArgv: PLAIN_FLAGS, env: ENV })
+  t.equal(openOutput, undefined, 'it prints where the supervisor prints')
   t.match(lines(), [{ event: 'worker.unbundled', level: 'info', entry: PLAIN }])
 })
 
