@@ -4,14 +4,14 @@ import { messageOf } from '../shared/errors.ts'
 import type { LogTarget } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
-import { findSessions, type FoundSession } from './accounts/discover.ts'
+import { loadAccounts } from './accounts/load-accounts.ts'
 import { finishPutBacks, movePutBack } from './accounts/put-back.ts'
 import { schedulePrunes } from './accounts/prune-sessions.ts'
 import { Registry } from './accounts/registry.ts'
 import { retireSession } from './accounts/retire-session.ts'
 import { AccountStore, type AccountRecord } from './accounts/store.ts'
 import type { Backups } from './backup/backups.ts'
-import { createBackups, loadRemovals, openPlace, type BackupPlace, type BackupTuning } from './backup/create-backups.ts'
+import { createBackups, loadRemovals, openPlace, type BackupPlace } from './backup/create-backups.ts'
 import { restoreSession, type RestoreOptions } from './backup/restore.ts'
 import type { Removals } from './backup/removals.ts'
 import { Restores } from './backup/restores.ts'
@@ -19,7 +19,6 @@ import type { Config, Environment } from './config.ts'
 import { MIN_TOKEN_LENGTH } from './config-access.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import type { ServiceState } from './core/service-state.ts'
-import { GATE_LIMITS, type GateLimits } from './core/connect-gate.ts'
 import { LogBook } from './feed/log-book.ts'
 import { watchBoot, type BootWatch } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
@@ -33,6 +32,7 @@ import { adminToken, prepareSessionsPath } from './storage/prepare.ts'
 import { StorageMonitor } from './storage/probe.ts'
 import { lockSessions } from './storage/sessions-lock.ts'
 import type { OpenOutput } from './systemd/journal-streams.ts'
+import { PRODUCTION, type Tuning } from './tuning.ts'
 
 /** Builds the supervisor from its parts. `main.ts` and tests construct it alike; nothing happens before `start()`. */
 export interface AppOptions {
@@ -50,43 +50,6 @@ export interface AppOptions {
   backupPlace?: BackupPlace
   /** Where lines of the supervisor's own log are booked as well. */
   logBook?: LogBook
-}
-
-export interface Tuning {
-  heartbeatIntervalMs: number
-  heartbeatDeadlineMs: number
-  startDeadlineMs: number
-  startSlots: number
-  /** But for the rates, which are settings. */
-  gateLimits: Omit<GateLimits, 'maxPerSecond' | 'minPerSecond'>
-  /** WhatsApp must have refused a session for this long before it is set aside. */
-  refusalPeriodMs: number
-  /** No worker retires younger than this. */
-  retirementMinUptimeMs: number
-  /** Another program in the place of the worker; null: the worker. */
-  workerEntry: string | null
-  /** So many sockets a worker opens before it goes on in a fresh process: worker/core/connection-state.ts. */
-  renewAfterSockets: number
-  backup: BackupTuning
-}
-
-const PRODUCTION: Tuning = {
-  // Each wakes two processes that have nothing else to do: at 200 accounts they are half of what an idle service costs.
-  heartbeatIntervalMs: 10_000,
-  // Two heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
-  heartbeatDeadlineMs: 30_000,
-  startDeadlineMs: 60_000,
-  // A start is half a second of one core; more at once only makes each of them late.
-  startSlots: 2,
-  gateLimits: GATE_LIMITS,
-  // An outage at WhatsApp that shows as refusals is usually shorter; a session is a walk to a phone.
-  refusalPeriodMs: 10 * 60_000,
-  // A limit that is too low costs two reconnects an hour then, and no more.
-  retirementMinUptimeMs: 30 * 60_000,
-  workerEntry: null,
-  // The CPU of a reconnect has grown by a quarter by then.
-  renewAfterSockets: 200,
-  backup: {},
 }
 
 /** While sessions wait for a backup that can't be had. */
@@ -172,7 +135,7 @@ export class App {
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
-    const { kept, found } = await this.#loadAccounts(store)
+    const { kept, found } = await loadAccounts(store, config.sessionsPath, clock, log)
     const restores = this.#createRestores(fleet, kept)
     this.#restores = restores
     const listed = (await restores?.list()) ?? []
@@ -390,21 +353,6 @@ export class App {
       fetchBackup: this.#place === undefined ? null : (accountId) => this.#fetchBackup(accountId),
       movePutBack: (accountId, session) => movePutBack(config.sessionsPath, accountId, session, clock.nowMs()),
     })
-  }
-
-  /** What the operator wanted, and every session that lies on the disk without a record. */
-  async #loadAccounts(store: AccountStore): Promise<{ kept: AccountRecord[]; found: AccountRecord[] }> {
-    const { config, clock, log } = this.#options
-    const { records, problem } = await store.load()
-    if (problem !== undefined) log.error({ event: 'accounts.damaged' }, problem)
-    const known = new Set(records.map(({ accountId }) => accountId))
-    const found = (await findSessions(config.sessionsPath)).filter(({ accountId }) => !known.has(accountId))
-    for (const { accountId } of found) log.info({ event: 'account.found', accountId }, 'A session without a record')
-    const createdAt = new Date(clock.nowMs()).toISOString()
-    const recordOf = ({ accountId, phone, name }: FoundSession): AccountRecord => {
-      return { accountId, name: name ?? accountId, phone, desired: 'running', purge: false, createdAt }
-    }
-    return { kept: records, found: found.map(recordOf) }
   }
 
   #boot(fleet: Fleet, records: readonly AccountRecord[]): void {

@@ -7,7 +7,8 @@ import { readQr } from '../../fixtures/qr-reader.ts'
 import { TOKEN } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
 import { startSimulator, type Simulator } from '../../simulator/simulator.ts'
-import type { App, Tuning } from '../../../supervisor/app.ts'
+import type { App } from '../../../supervisor/app.ts'
+import type { Tuning } from '../../../supervisor/tuning.ts'
 
 const WAIT_MS = 60_000
 const [phone = ''] = testPhones(1)
