@@ -41,7 +41,6 @@ export interface CodeCacheMade {
 /** Names within the bundle's directory. */
 export const BUNDLE_FILES = {
   worker: 'worker.cjs',
-  sourceMap: 'worker.cjs.map',
   loader: 'loader.cjs',
   codeCache: 'worker.code-cache',
 } as const

@@ -39,7 +39,11 @@ export function parseAccess(
   }
   return {
     adminToken,
-    viewerToken: viewerToken(get('VIEWER_TOKEN'), adminToken, errors),
+    viewerToken: viewerToken(
+      get('VIEWER_TOKEN') ?? readCredential(credentialsDirectory, 'viewer-token', errors),
+      adminToken,
+      errors,
+    ),
     trustedProxies: trustedProxies(get('TRUSTED_PROXIES'), errors),
   }
 }

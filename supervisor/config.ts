@@ -4,6 +4,7 @@ import { ACCESS_SETTINGS, isLoopback, parseAccess, type AccessConfig } from './c
 import { BACKUP_SETTINGS, parseBackup, type BackupConfig } from './config-backup.ts'
 import { GATE_LIMITS } from './core/connect-gate.ts'
 import { LOG_LEVELS, type LogLevel } from '../shared/log.ts'
+import { sessionsPathOf, type SessionsPath } from '../shared/sessions-path.ts'
 
 /**
  * The configuration: the environment, parsed once, at the start. Whatever is wrong is said at once and together, and the
@@ -15,7 +16,7 @@ export interface Config extends AccessConfig {
   /** Absolute. */
   readonly sessionsPath: string
   /** Where `sessionsPath` came from; `default` is no place for sessions that matter. */
-  readonly sessionsPathFrom: 'SESSIONS_PATH' | 'HETZNER_SESSIONS_PATH' | 'default'
+  readonly sessionsPathFrom: SessionsPath['from']
   /** HETZNER_SESSIONS_PATH is a mounted volume: it must exist, and is never created. */
   readonly volumePath: string | undefined
   readonly maxAccounts: number
@@ -61,7 +62,6 @@ export interface SystemdConfig {
   /** WATCHDOG_PID: whom it is meant for, if that is said. */
   readonly watchdogPid: number | null
   /** JOURNAL_STREAM: device and inode of the output that leads to the journal. */
-  readonly journalStream: string | null
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -178,16 +178,13 @@ export function parseConfig(env: Environment, cwd: string): ParsedConfig {
   const workerBundle = bundleText === 'on'
   if (!workerBundle && bundleText !== 'off') errors.push(`WORKER_BUNDLE is "${bundleText}": use on or off.`)
 
-  const volume = get('HETZNER_SESSIONS_PATH')
-  const explicit = get('SESSIONS_PATH')
-  const volumePath = explicit === undefined && volume !== undefined ? resolve(cwd, volume) : undefined
+  const { path: sessionsPath, from: sessionsPathFrom, volumePath } = sessionsPathOf(env, cwd)
   const config: Config = {
     port: integer('PORT', 8080, 0, 65_535),
     host,
     ...access,
-    sessionsPath: resolve(cwd, explicit ?? (volumePath === undefined ? '.baileys_auth' : `${volumePath}/baileys_auth`)),
-    sessionsPathFrom:
-      explicit !== undefined ? 'SESSIONS_PATH' : volumePath !== undefined ? 'HETZNER_SESSIONS_PATH' : 'default',
+    sessionsPath,
+    sessionsPathFrom,
     volumePath,
     maxAccounts: integer('MAX_ACCOUNTS', 30, 1, 10_000),
     accountEnv,
@@ -225,7 +222,6 @@ function parseSystemd(env: Environment): SystemdConfig {
     notifySocket: socket !== undefined && /^[/@]./.test(socket) ? socket : null,
     watchdogMs: watchdogUs === null ? null : watchdogUs / 1000,
     watchdogPid: count(env['WATCHDOG_PID']),
-    journalStream: env['JOURNAL_STREAM'] ?? null,
   }
 }
 

@@ -4,8 +4,9 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: sudo /opt/whatsapp-backend/current/systemd/command.sh session|backup ARGUMENTS...
+Usage: sudo /opt/whatsapp-backend/current/systemd/command.sh cli|session|backup ARGUMENTS...
 
+  command.sh cli status
   command.sh session show ACCOUNT_ID
   command.sh session check ACCOUNT_ID --linked
   command.sh backup status
@@ -16,6 +17,7 @@ USAGE
 }
 
 case "${1:-}" in
+  cli) entry=supervisor/cli/cli-command.js ;;
   session) entry=worker/session/session-command.js ;;
   backup) entry=supervisor/backup/backup-command.js ;;
   -h | --help) usage; exit 0 ;;

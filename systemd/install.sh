@@ -146,6 +146,7 @@ make_settings() {
   say 'Settings and credentials'
   if [ ! -e "$ETC/environment" ]; then put "$release_dir/systemd/environment.example" "$ETC/environment" 0644; fi
   make_credential admin-token random_hex 'made; the API and the dashboard ask for it'
+  make_credential viewer-token true 'empty; a token that may only look, for a wall screen or Prometheus'
   make_credential backup-encryption-key random_base64 'made; keep a copy elsewhere before you turn backups on'
   make_credential backup-old-keys true 'empty; earlier backup keys, for a rotation'
   make_credential google-credentials true 'empty; the key file of a Google service account, for backups'

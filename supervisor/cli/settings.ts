@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { errnoOf, messageOf } from '../../shared/errors.ts'
+import { sessionsPathOf } from '../../shared/sessions-path.ts'
 import type { Environment } from '../config.ts'
+import { readCredential } from '../config-credentials.ts'
 import { CliError } from './cli-error.ts'
 
 /** Where the service is, and what opens it: options first, then the environment of the service. */
@@ -45,9 +47,11 @@ async function tokenOf({ tokenFile, env, cwd }: SettingsOptions): Promise<string
   if (tokenFile !== undefined) return readToken(resolve(cwd, tokenFile), '--token-file')
   const given = env['ADMIN_TOKEN']?.trim()
   if (given) return given
-  const volume = env['HETZNER_SESSIONS_PATH']?.trim()
-  const sessions = env['SESSIONS_PATH']?.trim() || (volume ? join(volume, 'baileys_auth') : '.baileys_auth')
-  return readToken(join(resolve(cwd, sessions), 'admin-token'), 'ADMIN_TOKEN is not set')
+  const errors: string[] = []
+  const credential = readCredential(env['CREDENTIALS_DIRECTORY'], 'admin-token', errors)
+  if (errors.length > 0) throw new CliError('badConfig', errors.join(' '))
+  if (credential !== undefined) return credential
+  return readToken(join(sessionsPathOf(env, cwd).path, 'admin-token'), 'ADMIN_TOKEN is not set')
 }
 
 async function readToken(path: string, why: string): Promise<string> {

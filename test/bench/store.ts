@@ -172,6 +172,11 @@ const [mode = '3000', name = '', dir = '', count = '0'] = process.argv.slice(2)
 if (mode === 'measure') {
   process.send?.(await measure(name, dir, Number(count)))
   process.disconnect()
-} else {
+} else if (/^[1-9]\d{0,6}$/.test(mode)) {
   await compare(Number(mode))
+} else {
+  process.stderr.write(
+    'Usage: npm run bench -- store [messages]\n\n  messages   how many are stored, a whole number (3000)\n',
+  )
+  process.exitCode = mode === '--help' ? 0 : 64
 }

@@ -30,8 +30,16 @@ function fail(message: string): never {
 function parseOptions(): { accounts: number; port: number } {
   try {
     const { values } = parseArgs({
-      options: { accounts: { type: 'string', default: '30' }, port: { type: 'string', default: '8080' } },
+      options: {
+        accounts: { type: 'string', default: '30' },
+        port: { type: 'string', default: '8080' },
+        help: { type: 'boolean', default: false },
+      },
     })
+    if (values.help) {
+      process.stdout.write(`${USAGE}\n`)
+      process.exit(0)
+    }
     const accounts = Number(values.accounts)
     const port = Number(values.port)
     if (!Number.isInteger(accounts) || accounts < 1 || accounts > 200) {

@@ -88,12 +88,10 @@ const ANONYMOUS_FAULTS = [
 
 const ALL_FAULTS = [...CONNECTION_FAULTS, LOGIN_FAULT, ...BEHAVIOUR_FAULTS, ...ANONYMOUS_FAULTS] as const
 
-/** What can be done to a client; the README's table says what each looks like from its side. */
-export const FaultSchema = Type.Union([...ALL_FAULTS])
-
 type ConnectionFaultShape = Static<(typeof CONNECTION_FAULTS)[number]>
 /** A fault that strikes a whole connection at one moment. */
 export type ConnectionFault = ConnectionFaultShape | Static<typeof LOGIN_FAULT>
+/** What can be done to a client; the README's table says what each looks like from its side. */
 export type Fault = Static<(typeof ALL_FAULTS)[number]>
 export type FaultKind = Fault['kind']
 export type FaultMoment = Static<typeof During>

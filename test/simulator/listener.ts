@@ -37,10 +37,6 @@ export class Listener {
     return this.#port
   }
 
-  get isListening(): boolean {
-    return this.#server !== undefined
-  }
-
   /** Throws `cannot_start` when the port is taken or not allowed. */
   async start(): Promise<void> {
     if (this.#server) return

@@ -1,9 +1,10 @@
 /** `npm run session -- ...`: looks at, checks, exports and mends the sessions on this host. */
-import { isAbsolute, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isAccountId } from '../../shared/account-id.ts'
 import { messageOf } from '../../shared/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
+import { sessionsPathOf } from '../../shared/sessions-path.ts'
 import { parseCreds } from './creds.ts'
 import { exportSession } from './export.ts'
 import { LOG_NAME } from './log-file.ts'
@@ -145,12 +146,6 @@ async function putBack({ accountId, sessionsPath, rest, print }: Request): Promi
   print(`${session} is the session of ${accountId} again: start the service, or the account in it`)
 }
 
-function resolveSessionsPath(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
-  const fromVolume = env.HETZNER_SESSIONS_PATH ? join(env.HETZNER_SESSIONS_PATH, 'baileys_auth') : undefined
-  const path = flag ?? (env.SESSIONS_PATH || fromVolume || '.baileys_auth')
-  return isAbsolute(path) ? path : resolve(path)
-}
-
 async function run(args: readonly string[], print: Print): Promise<void> {
   const { values, positionals } = parse(args)
   if (values.help === true) {
@@ -163,7 +158,8 @@ async function run(args: readonly string[], print: Print): Promise<void> {
   if (!isAccountId(accountId)) throw new UsageError(`"${accountId}" is no account id`)
   if (rest.length !== command.operands)
     throw new UsageError(`${name} takes ${command.operands + 1} operands, not ${rest.length + 1}`)
-  const sessionsPath = resolveSessionsPath(values.sessions, process.env)
+  const { sessions } = values
+  const sessionsPath = sessions === undefined ? sessionsPathOf(process.env, process.cwd()).path : resolve(sessions)
   const { from, linked = false } = values
   await command.run({ accountId, sessionsPath, dir: join(sessionsPath, accountId), from, linked, rest, print })
 }

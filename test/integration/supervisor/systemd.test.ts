@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { freePort } from '../../fixtures/firestore-emulator.ts'
 import { Journald } from '../../fixtures/journald.ts'
 import { leftOutWithout } from '../../fixtures/machine-tools.ts'
 import { NotifySocket } from '../../fixtures/notify-socket.ts'
@@ -128,12 +127,3 @@ await t.test(
     t.notMatch(journal.text('--output=json'), /4070000000\d/, 'no phone number is in the journal')
   },
 )
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}

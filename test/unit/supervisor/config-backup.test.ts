@@ -5,6 +5,8 @@ import { workerEnvironment } from '../../../supervisor/fleet/child-process.ts'
 import { BACKUP_SETTINGS } from '../../../supervisor/config-backup.ts'
 import { parseConfig, type Config, type Environment } from '../../../supervisor/config.ts'
 
+/** A user that owns nothing: Debian's nobody. */
+const NOBODY = 65534
 const KEY = Buffer.alloc(32, 7).toString('base64')
 const OLD = Buffer.alloc(32, 8).toString('base64')
 const EMULATED = { FIRESTORE_PROJECT_ID: 'demo-project', FIRESTORE_EMULATOR_HOST: '127.0.0.1:8081' }
@@ -112,16 +114,19 @@ t.test('what is wrong is said, with the remedy, and never with a key', async (t)
   }
 })
 
-t.test(
-  'a key file that this user may not read',
-  { skip: process.getuid?.() === 0 && 'root may read everything' },
-  async (t) => {
-    const dir = t.testdir()
-    writeFileSync(join(dir, 'key'), KEY)
-    chmodSync(join(dir, 'key'), 0)
+t.test('a key file that this user may not read', async (t) => {
+  const dir = t.testdir()
+  writeFileSync(join(dir, 'key'), KEY)
+  chmodSync(join(dir, 'key'), 0)
+  // Root may read everything, so it is somebody else for a moment.
+  const isRoot = process.geteuid?.() === 0
+  if (isRoot) process.seteuid?.(NOBODY)
+  try {
     t.match(errors({ ...EMULATED, BACKUP_ENCRYPTION_KEY_FILE: 'key' }, dir), [/EACCES/])
-  },
-)
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+  }
+})
 
 t.test('workers see nothing of it', async (t) => {
   const names = [...BACKUP_SETTINGS, 'CREDENTIALS_DIRECTORY']

@@ -36,7 +36,7 @@ t.test('nothing set: everything has its default, and only this machine can reach
     logLevel: 'info',
     logFormat: 'auto',
     journalSockets: '/run/systemd/journal',
-    systemd: { notifySocket: null, watchdogMs: null, watchdogPid: null, journalStream: null },
+    systemd: { notifySocket: null, watchdogMs: null, watchdogPid: null },
     waSocketUrl: null,
     waNoiseRootKey: null,
     waVersion: null,
@@ -106,7 +106,7 @@ const VALID: [Environment, Partial<Config>][] = [
   [{ JOURNAL_SOCKETS: '/run/systemd/journal.wa' }, { journalSockets: '/run/systemd/journal.wa' }],
   [
     { NOTIFY_SOCKET: '@/org/x', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7', JOURNAL_STREAM: '9:1' },
-    { systemd: { notifySocket: '@/org/x', watchdogMs: 30_000, watchdogPid: 7, journalStream: '9:1' } },
+    { systemd: { notifySocket: '@/org/x', watchdogMs: 30_000, watchdogPid: 7 } },
   ],
   [{ NOTIFY_SOCKET: 'vsock:2:1', WATCHDOG_USEC: 'soon' }, {}],
   [{ WA_SOCKET_URL: 'wss://other.example/ws' }, { waSocketUrl: 'wss://other.example/ws' }],

@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { leftOutWithout } from '../../../fixtures/machine-tools.ts'
 import { cacheKey, readCache, writeCache } from '../../../../worker/bundle/code-cache.ts'
 
 const KEY = cacheKey(Buffer.from('the bundle'))
@@ -50,7 +51,7 @@ await t.test('a cache that others could write is none', async (t) => {
 
 await t.test(
   "a cache of another user is none, but for the bundle's owner",
-  { skip: OWNER !== 0 && 'not root' },
+  { skip: leftOutWithout('root') },
   async (t) => {
     const path = join(t.testdir(), 'cache')
     writeCache(path, KEY, DATA)
