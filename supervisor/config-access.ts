@@ -13,7 +13,10 @@ export interface AccessConfig {
 
 export const ACCESS_SETTINGS = ['ADMIN_TOKEN', 'VIEWER_TOKEN', 'TRUSTED_PROXIES'] as const
 
-/** Where anyone can reach the port, a token that can be guessed is none. 16 characters of hex are 64 bits. */
+/**
+ * Where others can reach the port, by HOST or through a proxy, a token that can be guessed is none: nothing but its length
+ * holds against guessing (see the guard). 16 characters of hex are 64 bits.
+ */
 export const MIN_TOKEN_LENGTH = 16
 
 /** @param credentialsDirectory systemd's $CREDENTIALS_DIRECTORY */
@@ -29,11 +32,14 @@ export function parseAccess(
       'ADMIN_TOKEN has characters that an Authorization header can not carry: use printable ASCII without spaces.',
     )
   }
-  if (!isLoopback(host) && adminToken === undefined) {
+  const proxies = trustedProxies(get('TRUSTED_PROXIES'), errors)
+  const isOpen = !isLoopback(host)
+  if (isOpen && adminToken === undefined) {
     errors.push(`HOST is "${host}", which others can reach: set ADMIN_TOKEN as well, or leave HOST at 127.0.0.1.`)
-  } else if (!isLoopback(host) && adminToken !== undefined && adminToken.length < MIN_TOKEN_LENGTH) {
+  } else if ((isOpen || proxies.length > 0) && adminToken !== undefined && adminToken.length < MIN_TOKEN_LENGTH) {
+    const where = isOpen ? `for HOST "${host}", which others can reach` : 'for TRUSTED_PROXIES, which let others in'
     errors.push(
-      `ADMIN_TOKEN has ${adminToken.length} characters, too few for HOST "${host}", which others can reach: ` +
+      `ADMIN_TOKEN has ${adminToken.length} characters, too few ${where}: ` +
         `use at least ${MIN_TOKEN_LENGTH}, from \`openssl rand -hex 32\` say.`,
     )
   }
@@ -44,7 +50,7 @@ export function parseAccess(
       adminToken,
       errors,
     ),
-    trustedProxies: trustedProxies(get('TRUSTED_PROXIES'), errors),
+    trustedProxies: proxies,
   }
 }
 

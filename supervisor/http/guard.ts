@@ -20,7 +20,9 @@ export function principalOf(request: FastifyRequest): Principal {
 
 /**
  * Guards a scope of routes. Wrong tokens are counted per address; right ones never are, so that a stranger behind the
- * same proxy can't lock the operator out.
+ * same proxy can't lock the operator out. The count spares the log and tells whoever mistypes; it does not stop guessing,
+ * since the right token passes however many wrong ones came before. What does is the length that parseAccess demands of
+ * ADMIN_TOKEN wherever others can reach the service, and that every other token and login has anyway.
  */
 export async function guard(app: FastifyInstance, auth: Auth): Promise<void> {
   const countFailure = app.createRateLimit({ max: 30, timeWindow: '1 minute' })

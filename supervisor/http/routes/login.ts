@@ -9,6 +9,7 @@ import type { HttpDeps } from '../server.ts'
 /** The dashboard's login: a token, or the code of the address that the terminal printed, becomes a cookie. */
 export function loginRoutes({ auth, streams }: HttpDeps): FastifyPluginAsyncTypebox {
   return async (app) => {
+    // As in the guard: the right token passes whatever the count is.
     const countFailure = app.createRateLimit({ max: 10, timeWindow: '1 minute' })
 
     app.post(

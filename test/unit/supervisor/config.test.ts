@@ -66,6 +66,14 @@ const VALID: [Environment, Partial<Config>][] = [
     { TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8,::1,fd00::/8' },
     { trustedProxies: ['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8'] },
   ],
+  [
+    { TRUSTED_PROXIES: '::1', ADMIN_TOKEN: 'x'.repeat(16) },
+    { trustedProxies: ['::1'], adminToken: 'x'.repeat(16) },
+  ],
+  [
+    { TRUSTED_PROXIES: ' , ', ADMIN_TOKEN: 'short' },
+    { trustedProxies: [], adminToken: 'short' },
+  ],
   [{ SESSIONS_PATH: 'data' }, { sessionsPath: '/srv/app/data', sessionsPathFrom: 'SESSIONS_PATH' }],
   [{ SESSIONS_PATH: '/data/' }, { sessionsPath: '/data', sessionsPathFrom: 'SESSIONS_PATH' }],
   [
@@ -163,6 +171,8 @@ const INVALID: [Environment, ...mentioned: (string | RegExp)[]][] = [
   [{ HOST: '10.0.0.1', ADMIN_TOKEN: '   ' }, 'set ADMIN_TOKEN'],
   [{ HOST: '127.0.0.1.example.org' }, 'set ADMIN_TOKEN'],
   [{ HOST: '0.0.0.0', ADMIN_TOKEN: 'x'.repeat(15) }, 'ADMIN_TOKEN has 15 characters'],
+  [{ TRUSTED_PROXIES: '127.0.0.1', ADMIN_TOKEN: 'x'.repeat(15) }, '15 characters, too few for TRUSTED_PROXIES'],
+  [{ HOST: '0.0.0.0', TRUSTED_PROXIES: '10.0.0.1', ADMIN_TOKEN: 'short' }, 'too few for HOST "0.0.0.0"'],
   [{ HOST: 'http://x', ADMIN_TOKEN: 'x'.repeat(16) }, 'HOST is "http://x"'],
   [{ HOST: '-x', ADMIN_TOKEN: 'x'.repeat(16) }, 'HOST is "-x"'],
   [{ ADMIN_TOKEN: 'with space' }, 'ADMIN_TOKEN has characters'],
@@ -254,6 +264,7 @@ t.test('the token as a systemd credential: what is set goes before it, an empty 
 t.test('the token and the key are never in a message', async (t) => {
   const secret = 'hunter2 hunter2'
   for (const HOST of ['0.0.0.0', '127.0.0.1']) {
+    t.notMatch(errors({ HOST, ADMIN_TOKEN: 'hunter2', TRUSTED_PROXIES: '::1' }).join(), 'hunter2')
     t.notMatch(errors({ HOST, ADMIN_TOKEN: secret, WA_NOISE_ROOT_KEY: secret }).join(), 'hunter2')
   }
 })
@@ -274,7 +285,8 @@ t.test('loopback is loopback', async (t) => {
 const all: Record<string, string> = {
   PORT: '1',
   HOST: '::1',
-  ADMIN_TOKEN: 'x',
+  ADMIN_TOKEN: 'x'.repeat(16),
+  TRUSTED_PROXIES: '127.0.0.1',
   SESSIONS_PATH: '/a',
   HETZNER_SESSIONS_PATH: '/b',
   MAX_ACCOUNTS: '1',
@@ -307,8 +319,9 @@ t.test('any environment is either a whole configuration or a list of errors, nev
         if (parsed.errors.length === 0) throw new Error('neither')
         return
       }
-      const { host, adminToken, spawnStaggerMaxMs, spawnStaggerMinMs, sessionsPath } = parsed.config
+      const { host, adminToken, trustedProxies, spawnStaggerMaxMs, spawnStaggerMinMs, sessionsPath } = parsed.config
       if (!isLoopback(host) && (adminToken ?? '').length < 16) throw new Error(`open to everybody at ${host}`)
+      if (trustedProxies.length > 0 && (adminToken?.length ?? 16) < 16) throw new Error('open through a proxy')
       if (spawnStaggerMaxMs < spawnStaggerMinMs || !sessionsPath.startsWith('/')) throw new Error('nonsense')
     }),
     { numRuns: 1000 },
