@@ -2,27 +2,40 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ActionName } from '../core/bulk-action.ts'
 import { ActionStarted, ActionState } from '../http/schemas/bulk.ts'
 import { CliError } from './cli-error.ts'
-import { shapeOf } from './client.ts'
+import { shapeOf, type AccountView } from './client.ts'
 import { findAccount, type CliCommand } from './context.ts'
+import { plain } from './words.ts'
 
 /** The same thing with one account or many. */
 const POLL_MS = 300
 
+/** What only a person with the phone in the hand can undo. */
+const ASKED_FOR: Partial<Record<ActionName, { question: (names: string) => string; refused: string }>> = {
+  logout: {
+    question: (names) =>
+      `Log out ${names}? WhatsApp unlinks this device at once, and the phone has to be linked again.`,
+    refused: 'Nothing was logged out.',
+  },
+  remove: {
+    question: (names) => `Remove ${names}? The session is set aside on the disk, and the phone has to be linked again.`,
+    refused: 'Nothing was removed.',
+  },
+}
+/** More are counted: who answers has to see the question. */
+const MOST_NAMES = 10
+
 export function action(name: ActionName): CliCommand {
   return async (operands, { all, yes }, context) => {
     const { client, print, tell, json, confirm } = context
-    if (operands.length === 0 && !all) throw new CliError('usage', `${name} takes accounts, or --all`)
+    if ((operands.length === 0) !== all) throw new CliError('usage', `${name} takes accounts, or --all`)
     const accounts = all
       ? (await client.dashboard()).accounts
       : await Promise.all(operands.map((operand) => findAccount(operand, context)))
     const accountIds = accounts.map(({ accountId }) => accountId)
     if (accountIds.length === 0) return 'ok'
-    if (name === 'remove' && !yes) {
-      const names = accounts.map(({ name: called }) => called).join(', ')
-      const question = `Remove ${names}? The session is set aside on the disk, and the phone has to be linked again.`
-      if (!(await confirm(question))) {
-        throw new CliError('refused', 'Nothing was removed. Where nobody can be asked, say --yes.', 'not_confirmed')
-      }
+    const asked = ASKED_FOR[name]
+    if (asked !== undefined && !yes && !(await confirm(asked.question(namesOf(accounts))))) {
+      throw new CliError('refused', `${asked.refused} Where nobody can be asked, say --yes.`, 'not_confirmed')
     }
     const body = { action: name, accountIds }
     const { actionId, total } = await client.ask('POST', '/api/whatsapp/actions', shapeOf(ActionStarted), body)
@@ -44,4 +57,10 @@ export function action(name: ActionName): CliCommand {
       await pause(POLL_MS)
     }
   }
+}
+
+function namesOf(accounts: readonly AccountView[]): string {
+  const names = accounts.slice(0, MOST_NAMES).map(({ name, accountId }) => `${plain(name)} (${accountId})`)
+  const others = accounts.length - names.length
+  return names.join(', ') + (others > 0 ? ` and ${others} more` : '')
 }

@@ -20,13 +20,14 @@ const USAGE = `Usage: whatsapp-backend COMMAND [options]
   code ACCOUNT                 a code to type into the phone instead
   restart ACCOUNT... | --all   a new process
   pause, resume ACCOUNT... | --all
-  logout ACCOUNT... | --all    unlinks this device at WhatsApp
-  remove ACCOUNT... [--yes]    stops and forgets the account; its session is set aside
+  logout ACCOUNT... | --all    unlinks this device at WhatsApp; asks first, as remove does
+  remove ACCOUNT...            stops and forgets the account; its session is set aside
   logs ACCOUNT [--lines N] [--no-follow]
                                the last lines of its log (50), and what follows
 
-ACCOUNT is an id, its begin or end, or a name.
+ACCOUNT is an id, four characters or more of its begin or end, or a name.
 
+  --yes               logout, remove: don't ask, where nobody is there to answer
   --json              for programs: JSON on standard output, one object or (live) one a line
   --url URL           of the service; else HOST and PORT of the environment, http://127.0.0.1:8080
   --token-file FILE   a file with the token; else ADMIN_TOKEN, else the admin-token in SESSIONS_PATH
@@ -71,7 +72,7 @@ const BELONGS: Readonly<Record<string, readonly string[]>> = {
   watch: ['status'],
   'no-follow': ['logs'],
   lines: ['logs'],
-  yes: ['remove'],
+  yes: ['logout', 'remove'],
   all: ['restart', 'pause', 'resume', 'logout'],
 }
 
@@ -84,6 +85,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command === undefined) throw new CliError('usage', name === '' ? 'no command' : `no command "${name}"`)
+  if (operands.some((operand) => operand.trim() === '')) {
+    throw new CliError('usage', `${name} takes nothing that is empty: a variable of the shell that is not set?`)
+  }
   if (operands.length < command.least) throw new CliError('usage', `${name} takes more than that`)
   if (operands.length > command.most) throw new CliError('usage', `${name} takes no "${operands[command.most]}"`)
   for (const [option, commands] of Object.entries(BELONGS)) {

@@ -137,7 +137,7 @@ await t.test('from the terminal, and through the whole service', async (t) => {
   await t.test('what can not be done is said, with an exit code', async (t) => {
     t.match(await run('remove', two), { code: 1, stderr: /Nothing was removed/ })
     t.match(await run('restart', 'nobody'), { code: 1, stderr: /no account "nobody"/ })
-    t.match(await run('restart', 'account_'), { code: 1, stderr: /may be/ })
+    t.match(await run('logout', two), { code: 1, stderr: /Nothing was logged out/ })
     // Each is a process of its own: all at once.
     const usage = [
       ['fly'],
@@ -146,6 +146,9 @@ await t.test('from the terminal, and through the whole service', async (t) => {
       ['pause'],
       ['status', '--nonsense'],
       ['logs', 'x', '--lines', '0'],
+      ['logout', '', '--yes'],
+      ['pause', two, ' '],
+      ['restart', two, '--all'],
     ]
     const refused = await Promise.all(usage.map((args) => run(...args)))
     for (const [index, result] of refused.entries()) t.match(result, { code: 64, stderr: /Usage:/ }, `usage ${index}`)
@@ -190,7 +193,7 @@ await t.test('from the terminal, and through the whole service', async (t) => {
   })
 
   await t.test('removed from the terminal', async (t) => {
-    t.match(await run('logout', one), { code: 0 })
+    t.match(await run('logout', one, '--yes'), { code: 0 })
     t.match(await run('remove', one, two, '--yes'), { code: 0, stdout: /2 of 2 done/ })
     t.equal((await service.dashboard()).accounts.length, 0)
   })
