@@ -25,3 +25,16 @@ export class CliError extends Error {
     this.code = code
   }
 }
+
+/** Whether the same may well be answered at the next try: the service is away or stopping, or is asked too much now. */
+export function passes({ exit, code }: CliError): boolean {
+  return exit === 'unavailable' || code === 'shutting_down' || code === 'too_many_requests'
+}
+
+/** For a question between two events of a stream: undefined where the service was lost, which the stream finds as well. */
+export async function unlessLost<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch((error: unknown) => {
+    if (error instanceof CliError && passes(error)) return undefined
+    throw error
+  })
+}

@@ -3,7 +3,7 @@ import { Type, type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { errnoOf, messageOf } from '../../shared/errors.ts'
 import { Dashboard } from '../http/schemas/dashboard.ts'
-import { CliError } from './cli-error.ts'
+import { CliError, passes } from './cli-error.ts'
 import type { Settings } from './settings.ts'
 
 /** A client of the API, as any other program is one. */
@@ -19,6 +19,12 @@ const REQUEST_DEADLINE_MS = 60_000
 const SILENCE_MS = 45_000
 const RECONNECT_MS = 2000
 
+/** Of the event stream; a test has shorter ones. */
+export interface StreamTimes {
+  silenceMs: number
+  reconnectMs: number
+}
+
 export interface SentEvent {
   name: string
   data: unknown
@@ -26,9 +32,11 @@ export interface SentEvent {
 
 export class Client {
   readonly #settings: Settings
+  readonly #times: StreamTimes
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, times: StreamTimes = { silenceMs: SILENCE_MS, reconnectMs: RECONNECT_MS }) {
     this.#settings = settings
+    this.#times = times
   }
 
   dashboard(): Promise<DashboardView> {
@@ -54,7 +62,7 @@ export class Client {
       headers: { accept: 'text/plain' },
       signal: AbortSignal.timeout(REQUEST_DEADLINE_MS),
     })
-    if (response.ok) return response.text()
+    if (response.ok) return response.text().catch((error: unknown) => this.#unavailable(error))
     const answer: unknown = await response.json().catch(() => undefined)
     if (Failure.Check(answer) && answer.error.code === 'qr_not_offered') return undefined
     throw this.#refusal(response, answer)
@@ -62,29 +70,36 @@ export class Client {
 
   /**
    * The event stream, for as long as it is listened to: a connection that is lost is opened again, from where it ended.
-   * @param onLost told of each loss; the first connection has to succeed
+   * @param onLost told of each loss, and of each try that failed; the first connection has to be made
+   * @throws CliError where the service does not answer at first, or says no
    */
   async *events(query: string, onLost: (why: string) => void): AsyncGenerator<SentEvent> {
     let lastId: string | undefined
-    for (let isFirst = true; ; isFirst = false) {
+    let wasOpen = false
+    for (;;) {
       try {
-        for await (const { id, ...event } of this.#stream(query, lastId)) {
+        for await (const { id, ...event } of this.#stream(query, lastId, () => (wasOpen = true))) {
           lastId = id
           yield event
         }
         onLost('the service closed the stream')
       } catch (error) {
-        if (isFirst || (error instanceof CliError && error.exit !== 'unavailable')) throw error
-        onLost(messageOf(error))
+        if (!wasOpen || (error instanceof CliError && !passes(error))) throw error
+        onLost(error instanceof CliError ? error.message : causeOf(error))
       }
-      await pause(RECONNECT_MS)
+      await pause(this.#times.reconnectMs)
     }
   }
 
-  async *#stream(query: string, lastId: string | undefined): AsyncGenerator<SentEvent & { id: string }> {
+  async *#stream(
+    query: string,
+    lastId: string | undefined,
+    onOpen: () => void,
+  ): AsyncGenerator<SentEvent & { id: string }> {
+    const { silenceMs } = this.#times
     const silence = new AbortController()
     const onSilence = (): void => silence.abort(new Error('nothing came for too long'))
-    let timer = setTimeout(onSilence, SILENCE_MS)
+    let timer = setTimeout(onSilence, silenceMs)
     try {
       const response = await this.#fetch(`/api/events${query}`, {
         headers: lastId === undefined ? {} : { 'last-event-id': lastId },
@@ -93,11 +108,12 @@ export class Client {
       if (!response.ok || response.body === null) {
         throw this.#refusal(response, await response.json().catch(() => undefined))
       }
+      onOpen()
       const decoder = new TextDecoder()
       let rest = ''
       for await (const chunk of response.body) {
         clearTimeout(timer)
-        timer = setTimeout(onSilence, SILENCE_MS)
+        timer = setTimeout(onSilence, silenceMs)
         const blocks = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n\n')
         rest = blocks.pop() ?? ''
         for (const block of blocks) {
@@ -117,13 +133,16 @@ export class Client {
       const headers = { ...(init.headers as Record<string, string>), authorization: `Bearer ${token}` }
       return await fetch(url + path, { ...init, headers })
     } catch (error) {
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-      throw new CliError(
-        'unavailable',
-        `The service does not answer at ${url} (${errnoOf(cause) ?? messageOf(cause)}): start it, or give --url, or set ` +
-          'HOST and PORT as they are for it.',
-      )
+      return this.#unavailable(error)
     }
+  }
+
+  #unavailable(error: unknown): never {
+    throw new CliError(
+      'unavailable',
+      `The service does not answer at ${this.#settings.url} (${causeOf(error)}): start it, or give --url, or set ` +
+        'HOST and PORT as they are for it.',
+    )
   }
 
   #refusal(response: Response, answer: unknown): CliError {
@@ -141,6 +160,12 @@ export class Client {
 
 export function shapeOf<T extends TSchema>(schema: T): { Check(value: unknown): value is Static<T> } {
   return Compile(schema) as { Check(value: unknown): value is Static<T> }
+}
+
+/** fetch says "terminated" and "fetch failed", and what it was as the cause. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  return errnoOf(cause) ?? messageOf(cause)
 }
 
 /** A block of an event stream; undefined for comments and `retry`. */

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { LogLines } from '../http/schemas/accounts.ts'
+import { unlessLost } from './cli-error.ts'
 import { shapeOf } from './client.ts'
 import { findAccount, type CliCommand } from './context.ts'
 import { plain } from './words.ts'
@@ -25,10 +26,15 @@ export const logs: CliCommand = async ([wanted = ''], { follow, lines: limit }, 
   const events = client.events(`?logs=${accountId}`, (why) => tell(`The feed is lost: ${why}. It is opened again.`))
   for await (const { name, data } of events) {
     // Once the stream is open nothing is missed: what was before it is asked for, and what came twice is left out.
-    if (name === 'snapshot' && isBegun) last = 0
-    if (!isBegun || name === 'snapshot') {
+    if (name === 'snapshot') {
+      isBegun = false
+      last = 0
+    }
+    if (!isBegun) {
+      const before = await unlessLost(past())
+      if (before === undefined) continue
       isBegun = true
-      for (const line of (await past()).lines) {
+      for (const line of before.lines) {
         if (line.sequence > last) show(line)
         last = Math.max(last, line.sequence)
       }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { AddedAccount, Done, PairingCode } from '../http/schemas/commands.ts'
 import { DashboardAccount } from '../http/schemas/dashboard.ts'
-import { CliError } from './cli-error.ts'
+import { CliError, unlessLost } from './cli-error.ts'
 import { shapeOf, type AccountView } from './client.ts'
 import { findAccount, type CliCommand, type CliContext } from './context.ts'
 import { duration } from './words.ts'
@@ -56,7 +56,7 @@ async function followQr(accountId: string, context: CliContext): Promise<'ok' | 
   const { client, print, tell, json } = context
   let wasShown = false
   const show = async (): Promise<void> => {
-    const text = await client.qrText(accountId)
+    const text = await unlessLost(client.qrText(accountId))
     if (text === undefined) return
     wasShown = true
     print(json ? JSON.stringify({ accountId, qr: text }) : forTerminal(text, context))
