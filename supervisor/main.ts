@@ -128,11 +128,17 @@ function complain(text: string): void {
   process.stderr.write(inJournal ? withPriority(text, 3) : `${text}\n`)
 }
 
-/** For the person at the terminal, and once for the log of a first start: how to get in. The token itself is not shown. */
+/**
+ * How to get in, on stderr. The address with its code opens the dashboard, so it is for a terminal alone: anything else is
+ * kept (a journal, a file, a log shipper) and gets the place of a token that was just made, once.
+ */
 function welcome({ url, loginCode, tokenMadeAt }: StartedApp): void {
-  if (!process.stdout.isTTY && tokenMadeAt === undefined) return
-  const token =
-    tokenMadeAt === undefined ? '' : `  ADMIN_TOKEN was not set; one was made and is kept in ${tokenMadeAt}\n`
-  // Behind the # nothing leaves the browser: the code is in no request line and no proxy's log.
-  process.stderr.write(`\n  Dashboard (opens once, within 15 minutes): ${url}/#login=${loginCode}\n${token}\n`)
+  const token = tokenMadeAt === undefined ? '' : `ADMIN_TOKEN was not set; one was made and is kept in ${tokenMadeAt}\n`
+  if (process.stderr.isTTY) {
+    // Behind the # nothing leaves the browser: the code is in no request line and no proxy's log.
+    const address = `  Dashboard (opens once, within 15 minutes): ${url}/#login=${loginCode}\n`
+    process.stderr.write(`\n${address}${token === '' ? '' : `  ${token}`}\n`)
+  } else {
+    process.stderr.write(token)
+  }
 }
