@@ -12,24 +12,15 @@ export interface LogDestination {
   flushSync?(): void
 }
 
-/** A process's output. */
-export interface Output {
-  write(text: string): unknown
-}
-
-/** Short lines for a person at a terminal, by local time. */
-export function prettyDestination(output: Output, colour: boolean): LogDestination {
-  return {
-    write(json) {
-      const line = parseLine(json)
-      const { level, time, accountId } = line
-      const hour = showHour(new Date(time))
-      const shade = colour ? (SHADES[level] ?? '') : ''
-      const end = shade === '' ? '' : '\x1b[0m'
-      const account = accountId === null ? '' : ` ${accountId}`
-      output.write(`${hour} ${shade}${level.padEnd(5)}${end}${account} ${describeLine(line, false)}\n`)
-    },
-  }
+/** A short line for a person at a terminal, by local time. */
+export function prettyLine(json: string, colour: boolean): string {
+  const line = parseLine(json)
+  const { level, time, accountId } = line
+  const hour = showHour(new Date(time))
+  const shade = colour ? (SHADES[level] ?? '') : ''
+  const end = shade === '' ? '' : '\x1b[0m'
+  const account = accountId === null ? '' : ` ${accountId}`
+  return `${hour} ${shade}${level.padEnd(5)}${end}${account} ${describeLine(line, false)}\n`
 }
 
 const SHADES: Readonly<Record<string, string>> = {
@@ -46,14 +37,10 @@ function showHour(time: Date): string {
   return `${digits(hours, 2)}:${digits(minutes, 2)}:${digits(seconds, 2)}.${digits(time.getMilliseconds(), 3)}`
 }
 
-/** Lines for an output that leads to the journal: `<4>` in front is the priority, each line is an entry. */
-export function prefixedDestination(output: Output): LogDestination {
-  return {
-    write(json) {
-      const line = parseLine(json)
-      output.write(withPriority(describeLine(line, true), priorityOf(line.level)))
-    },
-  }
+/** For an output that leads to the journal: `<4>` in front is the priority, each line is an entry. */
+export function prefixedLine(json: string): string {
+  const line = parseLine(json)
+  return withPriority(describeLine(line, true), priorityOf(line.level))
 }
 
 /** @param priority syslog's: 3 is an error, 6 for information */

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { describeLine, parseLine, priorityOf } from '../../../shared/log-line.ts'
 import { systemClock } from '../../../shared/clock.ts'
-import { prefixedDestination, prettyDestination } from '../../../shared/log-destination.ts'
+import { prefixedLine, prettyLine } from '../../../shared/log-destination.ts'
 import { openTarget } from '../../../shared/log-target.ts'
 
 const json = (fields: Record<string, unknown>): string =>
@@ -31,18 +31,13 @@ t.test('levels are the priorities of syslog', async (t) => {
 })
 
 t.test('on a terminal: hour, level, account, words; colours only where they are wanted', async (t) => {
-  const written: string[] = []
-  const output = { write: (text: string) => written.push(text) }
-  prettyDestination(output, false).write(json({ accountId: 'account_a', code: 1 }))
-  t.match(written[0], /^\d\d:04:05\.678 warn  account_a x\.done: Done code=1\n$/)
-  prettyDestination(output, true).write(json({}))
-  t.match(written[1], '\x1b[33mwarn \x1b[0m')
+  const line = prettyLine(json({ accountId: 'account_a', code: 1 }), false)
+  t.match(line, /^\d\d:04:05\.678 warn  account_a x\.done: Done code=1\n$/)
+  t.match(prettyLine(json({}), true), '\x1b[33mwarn \x1b[0m')
 })
 
 t.test('where only text goes to the journal, every line of it has its priority', async (t) => {
-  const written: string[] = []
-  prefixedDestination({ write: (text: string) => written.push(text) }).write(json({ stack: 'a\nb' }))
-  t.equal(written.join(''), '<4>x.done: Done\n<4>a\n<4>b\n')
+  t.equal(prefixedLine(json({ stack: 'a\nb' })), '<4>x.done: Done\n<4>a\n<4>b\n')
 })
 
 t.test('where there is no journal its lines go to the output, and that is said', async (t) => {
