@@ -2,6 +2,7 @@ import t from 'tap'
 import { Registry } from '../../../../supervisor/accounts/registry.ts'
 import { GATE_LIMITS } from '../../../../supervisor/core/connect-gate.ts'
 import { Feed } from '../../../../supervisor/feed/feed.ts'
+import type { Trouble } from '../../../../supervisor/fleet/find-trouble.ts'
 import { Gatekeeper } from '../../../../supervisor/fleet/gatekeeper.ts'
 import { captureLog } from '../../../fixtures/log-lines.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -23,7 +24,7 @@ t.test('a probe that is planned is told once, however often and by whichever clo
     views: {
       registry,
       fleet: {
-        get trouble() {
+        get trouble(): Trouble | null {
           const { trouble, nextProbeAtMs } = gate
           if (trouble === null) return null
           return { kind: 'network', sinceMs: trouble.sinceMs, accounts: 3, message: 'Down', nextProbeAtMs }
