@@ -5,7 +5,7 @@ import { errnoOf, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { REASONS } from '../../shared/states.ts'
 import type { Account, Registry } from '../accounts/registry.ts'
-import { segmentsOf, seriesOf, type Minute, type Segment, type Transition } from '../core/history-slots.ts'
+import { segmentsOf, seriesOf, thinned, type Minute, type Segment, type Transition } from '../core/history-slots.ts'
 import { detailOf } from '../views/account-view.ts'
 import { historyFiles, KEEP_LIMITS, pruneHistory, readHistoryFile, type KeepLimits } from './history-files.ts'
 import { HistoryWriter, WRITER_LIMITS, type WriterLimits } from './history-writer.ts'
@@ -28,8 +28,9 @@ export interface HistoryOptions {
 export const HISTORY_DIRECTORY = '.history'
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
-/** Of one account in memory: seven times the slots of a picture. */
+/** Of one account in memory; beyond that what is older than the newest is kept for the pictures alone. */
 const MOST_TRANSITIONS = 2000
+const NEWEST_TRANSITIONS = 1000
 const STOP_DEADLINE_MS = 1000
 /** A record of tomorrow was written under a wrong clock. */
 const FUTURE_MS = DAY_MS
@@ -44,6 +45,8 @@ export class History {
   #gaps: { fromMs: number; toMs: number }[] = []
   /** What is older is on the disk alone. */
   #memoryFromMs = 0
+  /** Of an account that had more than memory holds: what is older is whole on the disk alone. */
+  readonly #wholeFromMs = new Map<string, number>()
   readonly #counted = new Map<string, { in: number; out: number }>()
   /** Accounts whose state since the start is recorded: what was before it is another run's. */
   readonly #seen = new Set<string>()
@@ -138,10 +141,11 @@ export class History {
     beforeMs: number,
     limit: number,
   ): Promise<{ transitions: Transition[]; nextMs: number | null }> {
-    const inMemory = this.#past(accountId).filter(({ atMs }) => atMs < beforeMs && atMs >= this.#memoryFromMs)
+    const wholeFromMs = Math.max(this.#memoryFromMs, this.#wholeFromMs.get(accountId) ?? 0)
+    const inMemory = this.#past(accountId).filter(({ atMs }) => atMs < beforeMs && atMs >= wholeFromMs)
     const found = inMemory.reverse().slice(0, limit + 1)
     if (found.length <= limit) {
-      const older = Math.min(beforeMs, this.#memoryFromMs)
+      const older = Math.min(beforeMs, wholeFromMs)
       const read = this.#reading.then(() => this.#read(accountId, older, limit + 1 - found.length))
       this.#reading = read.catch(() => undefined)
       found.push(...(await read))
@@ -164,6 +168,7 @@ export class History {
     if (account === undefined) {
       this.#counted.delete(accountId)
       this.#seen.delete(accountId)
+      this.#wholeFromMs.delete(accountId)
       return void this.#transitions.delete(accountId)
     }
     const { status, reason } = registry.statusOf(account)
@@ -182,7 +187,11 @@ export class History {
   #add(accountId: string, { at, s, r, c, d }: ChangeRecord): void {
     const kept = this.#transitions.get(accountId) ?? []
     kept.push({ atMs: at, status: s, reason: r, code: c ?? null, detail: d ?? null })
-    if (kept.length > MOST_TRANSITIONS) kept.splice(0, kept.length - MOST_TRANSITIONS)
+    if (kept.length > MOST_TRANSITIONS) {
+      const older = kept.splice(0, kept.length - NEWEST_TRANSITIONS)
+      this.#wholeFromMs.set(accountId, kept[0]?.atMs ?? 0)
+      kept.unshift(...thinned(older))
+    }
     // One that is older says how the day began.
     while ((kept[1]?.atMs ?? Infinity) <= this.#memoryFromMs) kept.shift()
     this.#transitions.set(accountId, kept)
