@@ -12,7 +12,8 @@ import { HistoryWriter, WRITER_LIMITS, type WriterLimits } from './history-write
 import { fileOf, type ChangeRecord, type HistoryRecord } from './record.ts'
 
 /**
- * What was: every change of an account's status or reason, and a sample of the fleet each minute. Files of a day each in
+ * What was: every change of an account's status or reason, and a sample of the fleet each minute. The tries of an outage
+ * that end as those before them are none: it is one, from its begin to what ended it. Files of a day each in
  * SESSIONS_PATH/.history; the last day is in memory as well, for the pictures. Where the service was not running, nothing
  * is known of any account, and it is said so.
  */
@@ -50,6 +51,8 @@ export class History {
   readonly #counted = new Map<string, { in: number; out: number }>()
   /** Accounts whose state since the start is recorded: what was before it is another run's. */
   readonly #seen = new Set<string>()
+  /** Tries of an outage that are under way: told once something has come of them. */
+  readonly #tries = new Map<string, ChangeRecord>()
   #pruning: Promise<void> = Promise.resolve()
   #today = ''
   #timer: Timer | undefined
@@ -169,18 +172,31 @@ export class History {
       this.#counted.delete(accountId)
       this.#seen.delete(accountId)
       this.#wholeFromMs.delete(accountId)
+      this.#tries.delete(accountId)
       return void this.#transitions.delete(accountId)
     }
     const { status, reason } = registry.statusOf(account)
-    const known = this.#transitions.get(accountId)
-    const last = known?.at(-1)
-    if (this.#seen.has(accountId) && last?.status === status && last.reason === reason) return
+    const last = this.#transitions.get(accountId)?.at(-1)
+    const isSeen = this.#seen.has(accountId)
+    const begun = this.#tries.get(accountId)
+    if (begun?.s === status && begun.r === reason) return
+    this.#tries.delete(accountId)
+    // A try that ended as the others did is one of them.
+    if (isSeen && last?.status === status && last.reason === reason) return
+    if (begun !== undefined) this.#record(begun)
     this.#seen.add(accountId)
     const nowMs = clock.nowMs()
+    const latestMs = begun?.at ?? last?.atMs
     // Two within a millisecond keep their order, and a page of them its end.
-    const atMs = last !== undefined && last.atMs >= nowMs && last.atMs - nowMs < 1000 ? last.atMs + 1 : nowMs
+    const atMs = latestMs !== undefined && latestMs >= nowMs && latestMs - nowMs < 1000 ? latestMs + 1 : nowMs
     const change = changeOf(account, atMs, { status, reason })
-    this.#add(accountId, change)
+    const isTry = isSeen && last?.status === 'disconnected' && status === 'connecting' && last.reason === reason
+    if (isTry && begun === undefined) this.#tries.set(accountId, change)
+    else this.#record(change)
+  }
+
+  #record(change: ChangeRecord): void {
+    this.#add(change.a, change)
     this.#writer.write(change)
   }
 

@@ -52,6 +52,8 @@ async function begin(
   }
   return { history, clock, become, logLines: lines, registry, past }
 }
+/** Without the milliseconds that keep things of one moment in order. */
+const wholeMinutes = (told: string): string => told.replace(/^\S+/, (minutes) => String(Math.floor(Number(minutes))))
 const directory = (t: Test): { sessionsPath: string; files: string } => {
   const sessionsPath = t.testdir({})
   return { sessionsPath, files: join(sessionsPath, '.history') }
@@ -186,6 +188,38 @@ t.test(
     await second.history.stop()
   },
 )
+
+t.test('an outage is one, however often it is tried to end it', async (t) => {
+  const { sessionsPath, files } = directory(t)
+  const { history, clock, become, past } = await begin(sessionsPath, NOON, ['a'])
+  const tryOnce = (reason: 'connection_lost' | 'stale'): void => {
+    clock.advance(MINUTE_MS)
+    become('a', 'connecting', reason)
+  }
+  become('a', 'connecting', 'connection_lost')
+  for (let i = 0; i < 3; i++) {
+    become('a', 'disconnected', 'connection_lost')
+    tryOnce('connection_lost')
+  }
+  t.strictSame(
+    (await past('a', 2)).map(wholeMinutes),
+    ['0 connection_lost', '0 connection_lost'],
+    'down since its begin',
+  )
+  // It fails in another way, and then not at all: the try in which it changed is told with its own time.
+  clock.advance(MINUTE_MS)
+  become('a', 'disconnected', 'stale')
+  tryOnce('stale')
+  become('a', 'disconnected', 'stale')
+  tryOnce('stale')
+  clock.advance(MINUTE_MS)
+  become('a', 'connected')
+  const expected = ['7 connected', '6 stale', '4 stale', '3 connection_lost', '0 connection_lost', '0 connection_lost']
+  t.strictSame((await past('a')).map(wholeMinutes), [...expected, '0 connected'])
+  await history.stop()
+  const lines = readFileSync(join(files, '2026-03-10.jsonl'), 'utf8').split('\n')
+  t.equal(lines.filter((line) => line.includes('"k":"s"') && !line.includes('"v":1')).length, 7)
+})
 
 t.test('damaged lines are left out and counted; a torn end does not take the next line with it', async (t) => {
   const { sessionsPath, files } = directory(t)
