@@ -7,7 +7,15 @@ import { REASONS } from '../../shared/states.ts'
 import type { Account, Registry } from '../accounts/registry.ts'
 import { segmentsOf, seriesOf, thinned, type Minute, type Segment, type Transition } from '../core/history-slots.ts'
 import { detailOf } from '../views/account-view.ts'
-import { historyFiles, KEEP_LIMITS, pruneHistory, readHistoryFile, type KeepLimits } from './history-files.ts'
+import {
+  historyFiles,
+  KEEP_LIMITS,
+  notRunning,
+  pruneHistory,
+  readHistoryFile,
+  readTransitions,
+  type KeepLimits,
+} from './history-files.ts'
 import { HistoryWriter, WRITER_LIMITS, type WriterLimits } from './history-writer.ts'
 import { fileOf, type ChangeRecord, type HistoryRecord } from './record.ts'
 
@@ -149,9 +157,12 @@ export class History {
     const found = inMemory.reverse().slice(0, limit + 1)
     if (found.length <= limit) {
       const older = Math.min(beforeMs, wholeFromMs)
-      const read = this.#reading.then(() => this.#read(accountId, older, limit + 1 - found.length))
+      const most = limit + 1 - found.length
+      const read = this.#reading.then(() => readTransitions(this.#directory, accountId, older, most))
       this.#reading = read.catch(() => undefined)
-      found.push(...(await read))
+      const { transitions, damaged } = await read
+      this.#damaged += damaged
+      found.push(...transitions)
     }
     const transitions = found.slice(0, limit)
     return { transitions, nextMs: found.length > limit ? (transitions.at(-1)?.atMs ?? null) : null }
@@ -289,37 +300,6 @@ export class History {
     if (lastMs !== undefined) this.#gaps.push({ fromMs: lastMs, toMs: nowMs })
     this.#gaps = this.#gaps.filter(({ toMs }) => toMs > this.#memoryFromMs)
   }
-
-  /** From the disk, newest first. */
-  async #read(accountId: string, beforeMs: number, limit: number): Promise<Transition[]> {
-    const found: Transition[] = []
-    const quoted = `"a":${JSON.stringify(accountId)}`
-    const isOf = (line: string): boolean => line.includes(quoted) || !line.includes('"k":"s"')
-    let followsMs: number | undefined
-    for (const { name, dayMs } of await historyFiles(this.#directory)) {
-      if (dayMs > beforeMs) continue
-      const { records, damaged } = await readHistoryFile(this.#directory, name, isOf)
-      this.#damaged += damaged
-      for (const record of records.reverse()) {
-        // A start says that the service had not been running since whatever was written last before it.
-        if (followsMs !== undefined && record.at < beforeMs) found.push(notRunning(record.at))
-        followsMs = undefined
-        if (record.k === 'start') followsMs = record.at
-        if (record.k === 's' && record.v === undefined && record.at < beforeMs) {
-          const { at, s, r, c, d } = record
-          found.push({ atMs: at, status: s, reason: r, code: c ?? null, detail: d ?? null })
-        }
-      }
-      if (found.length >= limit) return found.sort((a, b) => b.atMs - a.atMs).slice(0, limit)
-    }
-    found.sort((a, b) => b.atMs - a.atMs)
-    // Before the account there was nothing of it to be down.
-    return found.slice(0, 1 + found.findLastIndex(({ status }) => status !== 'not_running'))
-  }
-}
-
-function notRunning(atMs: number): Transition {
-  return { atMs, status: 'not_running', reason: null, code: null, detail: null }
 }
 
 function changeOf(
