@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../shared/clock.ts'
-import { messageOf } from '../shared/errors.ts'
+import { AppError, messageOf } from '../shared/errors.ts'
 import type { LogTarget } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
@@ -97,7 +97,8 @@ export class App {
   /**
    * Takes the sessions' directory, listens, and begins the boot; resolves when the API answers, not when every account
    * is connected.
-   * @throws AppError bad_config (the directory can not be used) or unavailable (somebody else holds it, or the port)
+   * @throws AppError bad_config (the directory can not be used), unavailable (somebody else holds it, or the port), or
+   * shutting_down (`stop` was called meanwhile)
    */
   async start(): Promise<StartedApp> {
     const { config, clock, log, random } = this.#options
@@ -109,7 +110,10 @@ export class App {
       )
     }
     if (storage.problem !== null) log.error({ event: 'storage.full', path: config.sessionsPath }, storage.problem)
+    this.#assertWanted()
     this.#lock = await lockSessions(config.sessionsPath)
+    if (this.#stopped !== undefined) await this.#lock.release()
+    this.#assertWanted()
     if (config.sessionsPathFrom === 'default') {
       log.warn(
         { event: 'storage.not_on_volume', path: config.sessionsPath },
@@ -131,6 +135,7 @@ export class App {
     this.#backups = await this.#createBackups(version, removals)
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
     const program = await this.#createProgram()
+    this.#assertWanted()
     const fleet = this.#createFleet(store, removals, program)
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
@@ -145,6 +150,11 @@ export class App {
     await fleet.load(records)
     // On the disk as well: what the backup knew is known without it from here on.
     if (listed.length > 0) await store.save().catch(() => undefined)
+    const wanted = records.filter(({ desired }) => desired !== 'removed').map(({ accountId }) => accountId)
+    const missing = new Set(await restores?.missing(wanted))
+    // Before the API answers: who asks for one of these would start it in an empty place, as a new identity.
+    restores?.hold([...missing])
+    this.#assertWanted()
 
     const front = await createFront({
       config,
@@ -166,19 +176,20 @@ export class App {
     this.#front = front
     const { http, auth } = front
     this.#http = http
+    this.#assertWanted()
     await listen(http, config)
     const address = http.server.address()
     const port = typeof address === 'object' && address !== null ? address.port : config.port
     log.info({ event: 'http.listening', host: config.host, port }, 'HTTP')
     this.#backups?.start((accountId) => fleet.snapshot(accountId))
-    const wanted = records.filter(({ desired }) => desired !== 'removed').map(({ accountId }) => accountId)
-    const missing = new Set(await restores?.missing(wanted))
+    this.#assertWanted()
     this.#boot(
       fleet,
       records.filter(({ accountId }) => !missing.has(accountId)),
     )
-    restores?.begin([...missing])
+    restores?.again()
     await front.start()
+    this.#assertWanted()
     const { sessionsPath, setAsideDays: keepDays } = config
     this.#endPrunes = schedulePrunes({ sessionsPath, keepDays, clock, log })
     this.#status = 'running'
@@ -241,6 +252,12 @@ export class App {
     await this.#qr?.stop()
     await this.#lock?.release()
     return notFlushed
+  }
+
+  /** After each wait of a start: one that is to stop goes no further. What stands already is stopped by `stop`. */
+  #assertWanted(): void {
+    if (this.#stopped !== undefined)
+      throw new AppError('shutting_down', 'The service was told to stop while it started.')
   }
 
   async #createBackups(version: string, removals: Removals): Promise<Backups | undefined> {

@@ -108,6 +108,11 @@ try {
   welcome(started)
 } catch (error) {
   await app.stop()
+  // A signal that came meanwhile is answered by `shutDown`, which says how it ends: a stop is no failed start.
+  if (firstSignalMs === undefined) failToStart(error)
+}
+
+function failToStart(error: unknown): never {
   if (!(error instanceof AppError)) {
     log.fatal(
       {

@@ -98,12 +98,17 @@ export class Restores {
 
   /** Restores these, now and until it is done. */
   begin(accountIds: readonly string[]): void {
+    this.hold(accountIds)
+    this.again()
+  }
+
+  /** Nothing starts these from here on; `again` begins with them. Before anybody can ask for one of them. */
+  hold(accountIds: readonly string[]): void {
     const { fleet } = this.#options
     for (const accountId of accountIds) {
       this.#pending.set(accountId, 0)
       fleet.awaitRestore(accountId, 'restoring', null)
     }
-    this.again()
   }
 
   /** A new round at once. */

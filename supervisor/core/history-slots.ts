@@ -35,6 +35,9 @@ export interface Minute {
 /** Slots of a picture: of 24 h they are five minutes each. */
 export const SLOTS = 288
 
+/** The slot of a picture of a day. */
+export const DAY_SLOT_MS = 86_400_000 / SLOTS
+
 /** What a slot shows of what was in it. */
 const WORSE: Readonly<Record<PastStatus, number>> = {
   connected: 0,
@@ -72,6 +75,29 @@ export function segmentsOf(transitions: readonly Transition[], fromMs: number, t
     segments.push({ fromMs: Math.round(beganMs), status: shown.status, reason: shown.reason })
   }
   return segments
+}
+
+/**
+ * As few transitions as a picture of a day can be drawn from: of each slot the worst, and how it ended; and the very
+ * first, with which knowledge begins.
+ * @param transitions in order of time
+ */
+export function thinned(transitions: readonly Transition[]): Transition[] {
+  const kept = new Set(transitions.slice(0, 1))
+  let worst: Transition | undefined
+  for (const [index, transition] of transitions.entries()) {
+    if (worst === undefined || WORSE[transition.status] > WORSE[worst.status]) worst = transition
+    const next = transitions[index + 1]
+    if (next !== undefined && slotOf(next) === slotOf(transition)) continue
+    kept.add(worst).add(transition)
+    worst = undefined
+  }
+  return [...kept]
+}
+
+/** What is at the end of a slot belongs to it. */
+function slotOf({ atMs }: Transition): number {
+  return Math.ceil(atMs / DAY_SLOT_MS)
 }
 
 /** The fleet in the same slots; `count` is null where no sample is: the service was not running. */

@@ -6,7 +6,7 @@ import type { AccountView } from '../views/account-view.ts'
  */
 export type Change = 'status' | 'activity' | 'nothing'
 
-/** The next try is worked out from two clocks each time: some milliseconds are no news. */
+/** A next try is worked out from two clocks each time: some milliseconds are no news. */
 const SAME_TRY_MS = 1000
 /** Memory, CPU and delays within a step of these look the same to a person, and to a chart. */
 const RSS_STEP_BYTES = 1024 * 1024
@@ -54,7 +54,7 @@ function inSteps(value: number | null, step: number): number | null {
   return value === null ? null : Math.round(value / step)
 }
 
-function isSameTry(before: string | null, now: string | null): boolean {
+export function isSameTry(before: string | null, now: string | null): boolean {
   if (before === null || now === null) return before === now
   return Math.abs(Date.parse(before) - Date.parse(now)) < SAME_TRY_MS
 }

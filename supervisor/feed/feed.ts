@@ -5,7 +5,7 @@ import { EventRing, frameOf } from '../core/event-ring.ts'
 import type { QrRenderer } from '../qr/qr-renderer.ts'
 import { accountView, livingQr, type AccountView } from '../views/account-view.ts'
 import { dashboardView, fleetView, type FleetView, type ViewDeps } from '../views/fleet-view.ts'
-import { activityOf, changeOf } from './account-change.ts'
+import { activityOf, changeOf, isSameTry } from './account-change.ts'
 
 /**
  * What is told to everybody who watches: changes of the registry become events, each made into text once, however many
@@ -44,6 +44,7 @@ export class Feed {
   readonly #active = new Set<string>()
   readonly #listeners = new Map<Listener, Audience>()
   #fleetKey = ''
+  #toldProbeAt: string | null = null
   #bootKey: string | null = null
   #bootToldMs = 0
   #snapshots: { id: string; atMs: number; admin: string; viewer: string } | undefined
@@ -193,8 +194,10 @@ export class Feed {
     const { views, clock } = this.#options
     const fleet = fleetView(views)
     const key = fleetKey(fleet)
-    if (key !== this.#fleetKey) {
+    const probeAt = fleet.trouble?.nextProbeAt ?? null
+    if (key !== this.#fleetKey || !isSameTry(this.#toldProbeAt, probeAt)) {
       this.#fleetKey = key
+      this.#toldProbeAt = probeAt
       this.#tell('fleet.event', JSON.stringify(fleet))
     }
     const boot = views.service.boot()
@@ -234,8 +237,9 @@ export class Feed {
   }
 }
 
-/** What of the fleet is news: not what counts by itself. */
-function fleetKey({ service, firestore, ...rest }: FleetView): string {
+/** What of the fleet is news: not what counts by itself, nor the next probe, which is compared as a time. */
+function fleetKey({ service, firestore, trouble, ...rest }: FleetView): string {
   const { state, oldestUnsavedMs } = firestore
-  return JSON.stringify([service.status, state, oldestUnsavedMs === null, rest])
+  const named = trouble === null ? null : { ...trouble, nextProbeAt: null }
+  return JSON.stringify([service.status, state, oldestUnsavedMs === null, named, rest])
 }

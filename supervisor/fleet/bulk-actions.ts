@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../shared/clock.ts'
+import { LATE, withDeadline } from '../../shared/deadline.ts'
 import { AppError, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import {
@@ -29,6 +30,8 @@ export interface BulkActionsOptions {
 const GAP_MS = 50
 /** A flush or a log-out that takes its ten seconds holds up four others, not all. */
 const MOST_AT_ONCE = 5
+/** Several times what a removal takes whose worker has to be killed: whoever takes longer waits for a disk that hangs. */
+const ONE_DEADLINE_MS = 60_000
 const MOST_UNDER_WAY = 10
 const MOST_FINISHED = 50
 
@@ -95,15 +98,24 @@ export class BulkActions {
   }
 
   async #one(name: ActionName, accountId: string): Promise<ActionResult> {
+    const { clock, log } = this.#options
+    const fail = (error: unknown): void => {
+      log.error({ event: 'action.failed', accountId, action: name, cause: messageOf(error) }, 'Action')
+    }
     try {
-      await this.#carryOut(name, accountId)
-      return { accountId, outcome: 'done' }
+      const work = this.#carryOut(name, accountId)
+      // What is late goes on by itself: no action waits for it, nor does whoever wants another one.
+      const result = await withDeadline(work, ONE_DEADLINE_MS, clock)
+      if (result !== LATE) return { accountId, outcome: 'done' }
+      log.error({ event: 'action.late', accountId, action: name }, 'Action')
+      work.catch(fail)
+      const message = `It is still under way after ${ONE_DEADLINE_MS / 1000} s: look at the disk, then at the account.`
+      return { accountId, outcome: 'error', error: { code: 'storage_unavailable', message } }
     } catch (error) {
       if (error instanceof AppError) {
         return { accountId, outcome: 'error', error: { code: error.code, message: error.message } }
       }
-      const { log } = this.#options
-      log.error({ event: 'action.failed', accountId, action: name, cause: messageOf(error) }, 'Action')
+      fail(error)
       const message = 'Something went wrong in the service; its log has the details.'
       return { accountId, outcome: 'error', error: { code: 'internal', message } }
     }

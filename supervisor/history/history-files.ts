@@ -1,6 +1,7 @@
 import { readdir, readFile, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../../shared/errors.ts'
+import type { Transition } from '../core/history-slots.ts'
 import { dayOf, parseRecord, type HistoryRecord } from './record.ts'
 
 /** The history's files of the past: read, and thrown away when they are old or too many. */
@@ -47,6 +48,46 @@ export async function readHistoryFile(
     else records.push(record)
   }
   return { records, damaged }
+}
+
+/** What an account went through before a moment, newest first, with the spans in which the service was not running. */
+export async function readTransitions(
+  directory: string,
+  accountId: string,
+  beforeMs: number,
+  limit: number,
+): Promise<{ transitions: Transition[]; damaged: number }> {
+  const found: Transition[] = []
+  let damaged = 0
+  const quoted = `"a":${JSON.stringify(accountId)}`
+  const isOf = (line: string): boolean => line.includes(quoted) || !line.includes('"k":"s"')
+  let followsMs: number | undefined
+  for (const { name, dayMs } of await historyFiles(directory)) {
+    if (dayMs > beforeMs) continue
+    const read = await readHistoryFile(directory, name, isOf)
+    damaged += read.damaged
+    for (const record of read.records.reverse()) {
+      // A start says that the service had not been running since whatever was written last before it.
+      if (followsMs !== undefined && record.at < beforeMs) found.push(notRunning(record.at))
+      followsMs = undefined
+      if (record.k === 'start') followsMs = record.at
+      if (record.k === 's' && record.v === undefined && record.at < beforeMs) {
+        const { at, s, r, c, d } = record
+        found.push({ atMs: at, status: s, reason: r, code: c ?? null, detail: d ?? null })
+      }
+    }
+    if (found.length >= limit) {
+      return { transitions: found.sort((a, b) => b.atMs - a.atMs).slice(0, limit), damaged }
+    }
+  }
+  found.sort((a, b) => b.atMs - a.atMs)
+  // Before the account there was nothing of it to be down.
+  const end = 1 + found.findLastIndex(({ status }) => status !== 'not_running')
+  return { transitions: found.slice(0, end), damaged }
+}
+
+export function notRunning(atMs: number): Transition {
+  return { atMs, status: 'not_running', reason: null, code: null, detail: null }
 }
 
 /** Removes what is older than the limits allow, and the oldest of what is too much in all. */

@@ -1,5 +1,6 @@
-import { appendFile, mkdir, stat } from 'node:fs/promises'
+import { appendFile, mkdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { backoffMs } from '../../shared/backoff.ts'
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { errnoOf, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
@@ -7,8 +8,9 @@ import { fileOf, type HistoryRecord } from './record.ts'
 
 /**
  * Appends the history to the files of its days. Nobody waits for it and nothing fails by it: what the disk does not take
- * waits in a bounded queue, then is dropped and counted. A line may be torn by a crash or a full disk; the next one begins
- * on a line of its own.
+ * waits in a bounded queue, then is dropped and counted. What a disk took of a write that it did not take whole is given
+ * back: whoever frees some room frees it for the sessions, and no line is there twice. A line may be torn by a crash; the
+ * next one begins on a line of its own.
  */
 export interface HistoryWriterOptions {
   directory: string
@@ -27,6 +29,8 @@ export interface WriterLimits {
 export const WRITER_LIMITS: WriterLimits = { mostQueued: 10_000, dayBytes: 8 * 1024 * 1024 }
 
 const FLUSH_MS = 1000
+/** Of one writer there is nobody to be in step with. */
+const NO_JITTER = 0.5
 
 export class HistoryWriter {
   readonly #options: HistoryWriterOptions
@@ -38,7 +42,8 @@ export class HistoryWriter {
   /** Files whose last line may be torn: all that this process has not written to yet. */
   readonly #whole = new Set<string>()
   #day: { name: string; bytes: number } | undefined
-  #failing = false
+  /** Writes in a row that failed. */
+  #failures = 0
   #dropped = 0
 
   constructor(options: HistoryWriterOptions) {
@@ -85,7 +90,9 @@ export class HistoryWriter {
   #arm(): void {
     // One write at a time: behind a disk that hangs nothing piles up but the queue.
     if (this.#timer !== undefined || this.#pending > 0) return
-    this.#timer = this.#options.clock.setTimer(FLUSH_MS, () => void this.flush(), { unref: true })
+    // Whatever room there is again is taken by those who need it more.
+    const delayMs = this.#failures === 0 ? FLUSH_MS : backoffMs(this.#failures, NO_JITTER)
+    this.#timer = this.#options.clock.setTimer(delayMs, () => void this.flush(), { unref: true })
   }
 
   async #write(): Promise<void> {
@@ -99,16 +106,16 @@ export class HistoryWriter {
         await this.#append(name, lines.map(({ line }) => line).join(''))
         batch.splice(0, lines.length)
       }
-      if (this.#failing) this.#options.log.info({ event: 'history.recovered' }, 'The history is written again')
-      this.#failing = false
+      if (this.#failures > 0) this.#options.log.info({ event: 'history.recovered' }, 'The history is written again')
+      this.#failures = 0
     } catch (error) {
       this.#queue = [...batch, ...this.#queue]
       this.#day = undefined
-      if (!this.#failing) {
+      if (this.#failures === 0) {
         const cause = errnoOf(error) ?? messageOf(error)
         this.#options.log.warn({ event: 'history.not_written', cause }, 'The history waits for the disk')
       }
-      this.#failing = true
+      this.#failures++
     }
   }
 
@@ -119,18 +126,30 @@ export class HistoryWriter {
       await mkdir(this.#options.directory, { mode: 0o700 }).catch((error: unknown) => {
         if (errnoOf(error) !== 'EEXIST') throw error
       })
-      const size = await stat(path).then(
-        (found) => found.size,
-        () => 0,
-      )
-      this.#day = { name, bytes: size }
     }
-    const data = this.#whole.has(name) || this.#day.bytes === 0 ? text : `\n${text}`
+    const sizeBytes = await sizeOf(path)
+    this.#day = { name, bytes: sizeBytes }
+    const data = this.#whole.has(name) || sizeBytes === 0 ? text : `\n${text}`
     this.#whole.delete(name)
-    await appendFile(path, data, { mode: 0o600 })
+    try {
+      await appendFile(path, data, { mode: 0o600 })
+    } catch (error) {
+      // Where not even this can be done, what was taken stays, and is there again when all of it is written.
+      await truncate(path, sizeBytes).catch(() => undefined)
+      throw error
+    }
     this.#day.bytes += Buffer.byteLength(data)
     this.#whole.add(name)
     // Yesterday's is never written again, but for a clock that is set back.
     if (this.#whole.size > 4) this.#whole.clear()
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0
+    throw error
   }
 }

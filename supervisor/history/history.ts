@@ -5,14 +5,23 @@ import { errnoOf, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { REASONS } from '../../shared/states.ts'
 import type { Account, Registry } from '../accounts/registry.ts'
-import { segmentsOf, seriesOf, type Minute, type Segment, type Transition } from '../core/history-slots.ts'
+import { segmentsOf, seriesOf, thinned, type Minute, type Segment, type Transition } from '../core/history-slots.ts'
 import { detailOf } from '../views/account-view.ts'
-import { historyFiles, KEEP_LIMITS, pruneHistory, readHistoryFile, type KeepLimits } from './history-files.ts'
+import {
+  historyFiles,
+  KEEP_LIMITS,
+  notRunning,
+  pruneHistory,
+  readHistoryFile,
+  readTransitions,
+  type KeepLimits,
+} from './history-files.ts'
 import { HistoryWriter, WRITER_LIMITS, type WriterLimits } from './history-writer.ts'
 import { fileOf, type ChangeRecord, type HistoryRecord } from './record.ts'
 
 /**
- * What was: every change of an account's status or reason, and a sample of the fleet each minute. Files of a day each in
+ * What was: every change of an account's status or reason, and a sample of the fleet each minute. The tries of an outage
+ * that end as those before them are none: it is one, from its begin to what ended it. Files of a day each in
  * SESSIONS_PATH/.history; the last day is in memory as well, for the pictures. Where the service was not running, nothing
  * is known of any account, and it is said so.
  */
@@ -28,8 +37,9 @@ export interface HistoryOptions {
 export const HISTORY_DIRECTORY = '.history'
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
-/** Of one account in memory: seven times the slots of a picture. */
+/** Of one account in memory; beyond that what is older than the newest is kept for the pictures alone. */
 const MOST_TRANSITIONS = 2000
+const NEWEST_TRANSITIONS = 1000
 const STOP_DEADLINE_MS = 1000
 /** A record of tomorrow was written under a wrong clock. */
 const FUTURE_MS = DAY_MS
@@ -44,9 +54,13 @@ export class History {
   #gaps: { fromMs: number; toMs: number }[] = []
   /** What is older is on the disk alone. */
   #memoryFromMs = 0
+  /** Of an account that had more than memory holds: what is older is whole on the disk alone. */
+  readonly #wholeFromMs = new Map<string, number>()
   readonly #counted = new Map<string, { in: number; out: number }>()
   /** Accounts whose state since the start is recorded: what was before it is another run's. */
   readonly #seen = new Set<string>()
+  /** Tries of an outage that are under way: told once something has come of them. */
+  readonly #tries = new Map<string, ChangeRecord>()
   #pruning: Promise<void> = Promise.resolve()
   #today = ''
   #timer: Timer | undefined
@@ -138,13 +152,17 @@ export class History {
     beforeMs: number,
     limit: number,
   ): Promise<{ transitions: Transition[]; nextMs: number | null }> {
-    const inMemory = this.#past(accountId).filter(({ atMs }) => atMs < beforeMs && atMs >= this.#memoryFromMs)
+    const wholeFromMs = Math.max(this.#memoryFromMs, this.#wholeFromMs.get(accountId) ?? 0)
+    const inMemory = this.#past(accountId).filter(({ atMs }) => atMs < beforeMs && atMs >= wholeFromMs)
     const found = inMemory.reverse().slice(0, limit + 1)
     if (found.length <= limit) {
-      const older = Math.min(beforeMs, this.#memoryFromMs)
-      const read = this.#reading.then(() => this.#read(accountId, older, limit + 1 - found.length))
+      const older = Math.min(beforeMs, wholeFromMs)
+      const most = limit + 1 - found.length
+      const read = this.#reading.then(() => readTransitions(this.#directory, accountId, older, most))
       this.#reading = read.catch(() => undefined)
-      found.push(...(await read))
+      const { transitions, damaged } = await read
+      this.#damaged += damaged
+      found.push(...transitions)
     }
     const transitions = found.slice(0, limit)
     return { transitions, nextMs: found.length > limit ? (transitions.at(-1)?.atMs ?? null) : null }
@@ -164,25 +182,43 @@ export class History {
     if (account === undefined) {
       this.#counted.delete(accountId)
       this.#seen.delete(accountId)
+      this.#wholeFromMs.delete(accountId)
+      this.#tries.delete(accountId)
       return void this.#transitions.delete(accountId)
     }
     const { status, reason } = registry.statusOf(account)
-    const known = this.#transitions.get(accountId)
-    const last = known?.at(-1)
-    if (this.#seen.has(accountId) && last?.status === status && last.reason === reason) return
+    const last = this.#transitions.get(accountId)?.at(-1)
+    const isSeen = this.#seen.has(accountId)
+    const begun = this.#tries.get(accountId)
+    if (begun?.s === status && begun.r === reason) return
+    this.#tries.delete(accountId)
+    // A try that ended as the others did is one of them.
+    if (isSeen && last?.status === status && last.reason === reason) return
+    if (begun !== undefined) this.#record(begun)
     this.#seen.add(accountId)
     const nowMs = clock.nowMs()
+    const latestMs = begun?.at ?? last?.atMs
     // Two within a millisecond keep their order, and a page of them its end.
-    const atMs = last !== undefined && last.atMs >= nowMs && last.atMs - nowMs < 1000 ? last.atMs + 1 : nowMs
+    const atMs = latestMs !== undefined && latestMs >= nowMs && latestMs - nowMs < 1000 ? latestMs + 1 : nowMs
     const change = changeOf(account, atMs, { status, reason })
-    this.#add(accountId, change)
+    const isTry = isSeen && last?.status === 'disconnected' && status === 'connecting' && last.reason === reason
+    if (isTry && begun === undefined) this.#tries.set(accountId, change)
+    else this.#record(change)
+  }
+
+  #record(change: ChangeRecord): void {
+    this.#add(change.a, change)
     this.#writer.write(change)
   }
 
   #add(accountId: string, { at, s, r, c, d }: ChangeRecord): void {
     const kept = this.#transitions.get(accountId) ?? []
     kept.push({ atMs: at, status: s, reason: r, code: c ?? null, detail: d ?? null })
-    if (kept.length > MOST_TRANSITIONS) kept.splice(0, kept.length - MOST_TRANSITIONS)
+    if (kept.length > MOST_TRANSITIONS) {
+      const older = kept.splice(0, kept.length - NEWEST_TRANSITIONS)
+      this.#wholeFromMs.set(accountId, kept[0]?.atMs ?? 0)
+      kept.unshift(...thinned(older))
+    }
     // One that is older says how the day began.
     while ((kept[1]?.atMs ?? Infinity) <= this.#memoryFromMs) kept.shift()
     this.#transitions.set(accountId, kept)
@@ -264,37 +300,6 @@ export class History {
     if (lastMs !== undefined) this.#gaps.push({ fromMs: lastMs, toMs: nowMs })
     this.#gaps = this.#gaps.filter(({ toMs }) => toMs > this.#memoryFromMs)
   }
-
-  /** From the disk, newest first. */
-  async #read(accountId: string, beforeMs: number, limit: number): Promise<Transition[]> {
-    const found: Transition[] = []
-    const quoted = `"a":${JSON.stringify(accountId)}`
-    const isOf = (line: string): boolean => line.includes(quoted) || !line.includes('"k":"s"')
-    let followsMs: number | undefined
-    for (const { name, dayMs } of await historyFiles(this.#directory)) {
-      if (dayMs > beforeMs) continue
-      const { records, damaged } = await readHistoryFile(this.#directory, name, isOf)
-      this.#damaged += damaged
-      for (const record of records.reverse()) {
-        // A start says that the service had not been running since whatever was written last before it.
-        if (followsMs !== undefined && record.at < beforeMs) found.push(notRunning(record.at))
-        followsMs = undefined
-        if (record.k === 'start') followsMs = record.at
-        if (record.k === 's' && record.v === undefined && record.at < beforeMs) {
-          const { at, s, r, c, d } = record
-          found.push({ atMs: at, status: s, reason: r, code: c ?? null, detail: d ?? null })
-        }
-      }
-      if (found.length >= limit) return found.sort((a, b) => b.atMs - a.atMs).slice(0, limit)
-    }
-    found.sort((a, b) => b.atMs - a.atMs)
-    // Before the account there was nothing of it to be down.
-    return found.slice(0, 1 + found.findLastIndex(({ status }) => status !== 'not_running'))
-  }
-}
-
-function notRunning(atMs: number): Transition {
-  return { atMs, status: 'not_running', reason: null, code: null, detail: null }
 }
 
 function changeOf(

@@ -40,6 +40,8 @@ const HEARTBEAT_MS = 15_000
 const MOST_BUFFERED_BYTES = 1024 * 1024
 /** Well below the most connections of the server, so that streams never keep requests out. */
 const MOST_STREAMS = 100
+/** Of these for viewers: whoever may only look can't keep out who has to act. */
+const MOST_OF_VIEWERS = 80
 /** What a browser waits before it comes back. */
 const RETRY_MS = 2000
 
@@ -64,15 +66,17 @@ export class EventStreams {
 
   /**
    * Answers with a stream that ends with the client, the login or the service.
-   * @throws AppError too_many_requests
+   * @throws AppError too_many_requests, bad_request
    */
   open(reply: FastifyReply, { principal, lastEventId, logsOf }: Subscription): void {
-    if (this.#clients.size >= MOST_STREAMS) {
-      throw new AppError('too_many_requests', `${MOST_STREAMS} event streams are open: close one of them.`)
-    }
+    this.#assertRoom(principal.role)
     const { feed, logs } = this.#options
-    reply.hijack()
     const { raw } = reply
+    // Behind another answer of its connection it would wait for its turn, perhaps for ever, and never learn of the end.
+    if (raw.socket === null) {
+      throw new AppError('bad_request', 'An event stream wants a connection of its own: do not pipeline requests.')
+    }
+    reply.hijack()
     for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
     raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -121,6 +125,21 @@ export class EventStreams {
     for (const client of [...this.#clients]) this.#end(client)
   }
 
+  /** @throws AppError too_many_requests */
+  #assertRoom(role: Principal['role']): void {
+    if (this.#clients.size >= MOST_STREAMS) {
+      throw new AppError('too_many_requests', `${MOST_STREAMS} event streams are open: close one of them.`)
+    }
+    if (role === 'admin') return
+    const viewers = [...this.#clients].filter(({ principal }) => principal.role === 'viewer').length
+    if (viewers >= MOST_OF_VIEWERS) {
+      throw new AppError(
+        'too_many_requests',
+        `${MOST_OF_VIEWERS} event streams of viewers are open: close one of them.`,
+      )
+    }
+  }
+
   async #sendQrs(client: Client, accountIds: readonly string[]): Promise<void> {
     for (const accountId of accountIds) {
       const frame = await this.#options.feed.qrFrame(accountId)
@@ -131,7 +150,8 @@ export class EventStreams {
 
   #write(client: Client, data: string | Buffer): void {
     const { raw } = client
-    if (raw.destroyed || raw.writableEnded) return
+    // Its end is told by 'close'; were that missed, it would count among the streams for ever.
+    if (raw.destroyed || raw.writableEnded) return void client.end()
     if (raw.writableLength > client.mostBuffered) {
       this.#dropped++
       client.end()

@@ -6,22 +6,38 @@ import type { QrFormat } from './render-task.ts'
  * heartbeats. The thread ends when there is nothing to draw.
  */
 export class QrRenderer {
-  readonly #pool = new Piscina({
-    filename: new URL('./render-task.js', import.meta.url).href,
-    name: 'renderQr',
-    minThreads: 0,
-    maxThreads: 1,
-    idleTimeout: 10_000,
-  })
+  readonly #pool: Piscina
+  readonly #deadlineMs: number
   /** Each code is asked for again by every open page while it lives. */
   readonly #rendered = new Map<string, Promise<string>>()
 
-  /** A PNG data URL, or the other formats as they are. Rejects when the thread died; the next call tries anew. */
+  /** @param options a test puts another task in its place, which hangs or dies */
+  constructor(options: { taskUrl?: URL; deadlineMs?: number } = {}) {
+    const { taskUrl = new URL('./render-task.js', import.meta.url), deadlineMs = DEADLINE_MS } = options
+    this.#deadlineMs = deadlineMs
+    this.#pool = new Piscina({
+      filename: taskUrl.href,
+      name: 'renderQr',
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: 10_000,
+    })
+    // Each drawing says so by its own rejection or deadline; without a listener, a thread that dies while it starts or
+    // rests would end the supervisor, and every account with it.
+    this.#pool.on('error', () => undefined)
+  }
+
+  /**
+   * A PNG data URL, or the other formats as they are. Rejects when the thread died, or has drawn nothing for so long; the
+   * next call tries anew.
+   */
   render(text: string, format: QrFormat = 'png'): Promise<string> {
     const key = `${format} ${text}`
     const known = this.#rendered.get(key)
     if (known !== undefined) return known
-    const drawn = this.#pool.run({ text, format }) as Promise<string>
+    // An abort ends the thread of a task that runs; what waits behind it gets a new one.
+    const signal = AbortSignal.timeout(this.#deadlineMs)
+    const drawn = this.#pool.run({ text, format }, { signal }) as Promise<string>
     this.#rendered.set(key, drawn)
     drawn.catch(() => this.#rendered.delete(key))
     // Codes die within a minute: the oldest is the one that nobody will ask for.
@@ -35,6 +51,9 @@ export class QrRenderer {
     await this.#pool.destroy()
   }
 }
+
+/** A code takes 30 ms; a hundred that are asked for at once on a busy machine take some seconds together. */
+const DEADLINE_MS = 20_000
 
 /** One for each account of the largest fleet that was ever paired at once, twice; 6 KB each. */
 const MOST_RENDERED = 500

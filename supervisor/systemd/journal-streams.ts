@@ -23,7 +23,13 @@ export async function openJournalStreams(directory: string, log: Log): Promise<O
     return (accountId) => {
       // identifier, unit, level, level prefix, forward to syslog, to kmsg, to the console
       const head = Buffer.from(`${accountId}\n\n${LEVEL}\n${LEVEL_PREFIX}\n0\n0\n0\n`)
-      const fd = sockets.connectStream(`${directory}/stdout`, head)
+      let fd: number | undefined
+      try {
+        fd = sockets.connectStream(`${directory}/stdout`, head)
+      } catch (error) {
+        // No descriptor is left, say: this account's output goes elsewhere, and nobody else's does.
+        log.warn({ event: 'journal.stream_failed', accountId, cause: messageOf(error) }, 'No stream to the journal')
+      }
       if (fd === undefined) {
         log.warn({ event: 'journal.stream_refused', accountId }, 'What this worker prints goes under the service')
       }

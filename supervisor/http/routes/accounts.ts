@@ -26,7 +26,7 @@ export function accountRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         const { status, reason } = registry.statusOf(account)
         const living = account.qr !== null && account.qr.expiresAtMs > clock.nowMs() ? account.qr.text : null
         const { accountId, name, phone } = account.record
-        const qrCode = living === null ? null : await qr.render(living)
+        const qrCode = living === null ? null : await qr.render(living).catch(() => null)
         return { success: true as const, account: { accountId, name, phone, status, reason, qrCode } }
       },
     )

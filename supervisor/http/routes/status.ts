@@ -45,7 +45,9 @@ export async function accountWithQr(account: Account, views: ViewDeps, qr: QrRen
 async function withQr(view: AccountView, account: Account, views: ViewDeps, qr: QrRenderer): Promise<AccountView> {
   const living = livingQr(account, views)
   if (living === null) return view
-  return { ...view, qrCode: await qr.render(living.text), qrExpiresAt: iso(living.expiresAtMs) }
+  // A code that can't be drawn now is not worth everything else: the next look has it.
+  const qrCode = await qr.render(living.text).catch(() => null)
+  return qrCode === null ? view : { ...view, qrCode, qrExpiresAt: iso(living.expiresAtMs) }
 }
 
 /** `GET /health`, without a token: is the service able to do its work? 200 or 503. */

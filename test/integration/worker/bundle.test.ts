@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import t from 'tap'
 import { makeCodeCache } from '../../../shared/make-code-cache.ts'
 import { BUNDLE_ENVIRONMENT, BUNDLE_FILES, BUNDLE_FLAGS } from '../../../shared/worker-process.ts'
@@ -12,36 +12,39 @@ import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
 import { startSimulator, type Simulator } from '../../simulator/simulator.ts'
 
-/** Where `npm run build` puts it. */
-const BUNDLE_DIR = fileURLToPath(new URL('../../../bundle', import.meta.url))
-const LOADER = join(BUNDLE_DIR, BUNDLE_FILES.loader)
-const CACHE = join(BUNDLE_DIR, BUNDLE_FILES.codeCache)
-
-mkdirSync(BUNDLE_DIR, { recursive: true })
-await buildBundle(BUNDLE_DIR)
+/** What a start of the service needs of an installation, besides node_modules. */
+const INSTALLED = ['package.json', 'supervisor/dashboard', 'dist/supervisor', 'dist/worker', 'dist/shared']
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
 
 await t.test('accounts live in bundled workers', async (t) => {
   const simulator = await startSimulator()
   t.teardown(() => simulator.close())
-  const sessionsPath = t.testdir()
+  // An installation of its own, within the project so that node_modules is found: other tests run the one that is there.
+  const root = t.testdir({ sessions: {} })
+  const sessionsPath = join(root, 'sessions')
+  for (const path of INSTALLED) cpSync(join(ROOT, path), join(root, path), { recursive: true })
+  const bundleDir = join(root, 'dist', 'bundle')
+  mkdirSync(bundleDir)
+  await buildBundle(bundleDir)
+  const [loader, cache] = [join(bundleDir, BUNDLE_FILES.loader), join(bundleDir, BUNDLE_FILES.codeCache)]
   const [phone = ''] = testPhones(1)
   const start = async (): Promise<SupervisorProcess> => {
     const service = new SupervisorProcess({
       sessionsPath,
+      entry: pathToFileURL(join(root, 'dist', 'supervisor', 'main.js')),
       env: { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey, WORKER_BUNDLE: 'on' },
     })
     t.teardown(() => service.end('SIGKILL'))
     return service.listening()
   }
-  rmSync(CACHE, { force: true })
   let service = await start()
 
   await t.test('the code cache is made when there is none, and the account pairs', async (t) => {
-    t.match(await service.logged('worker.bundled'), { codeCache: CACHE, result: 'made', entry: LOADER })
+    t.match(await service.logged('worker.bundled'), { codeCache: cache, result: 'made', entry: loader })
     const accountId = await pair(service, simulator, phone)
     const { process } = await service.account(accountId, ({ status }) => status === 'connected')
     const commandLine = readFileSync(`/proc/${process.pid}/cmdline`, 'utf8').split('\0')
-    t.strictSame(commandLine.slice(1, -1), [...BUNDLE_FLAGS, LOADER, accountId, CACHE])
+    t.strictSame(commandLine.slice(1, -1), [...BUNDLE_FLAGS, loader, accountId, cache])
     const environment = readFileSync(`/proc/${process.pid}/environ`, 'utf8').split('\0')
     t.ok(environment.includes('MALLOC_ARENA_MAX=1'))
   })
@@ -49,7 +52,7 @@ await t.test('accounts live in bundled workers', async (t) => {
   await t.test('after a restart it connects under that cache, and messages come', async (t) => {
     t.strictSame(await service.end('SIGTERM'), { code: 0, signal: null })
     service = await start()
-    t.match(await service.logged('worker.bundled'), { codeCache: CACHE, result: 'valid' })
+    t.match(await service.logged('worker.bundled'), { codeCache: cache, result: 'valid' })
     const [account] = await service.connected(1)
     const { id } = await simulator.sendText({ to: phone, from: '40798765432', text: 'hello' })
     await service.account(account?.accountId ?? '', ({ lastMessageAt }) => lastMessageAt !== null)
@@ -61,9 +64,9 @@ await t.test('accounts live in bundled workers', async (t) => {
   })
 
   await t.test('a cache that was damaged under the running service is made anew, and no start fails', async (t) => {
-    const bytes = readFileSync(CACHE)
+    const bytes = readFileSync(cache)
     bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0xff
-    writeFileSync(CACHE, bytes)
+    writeFileSync(cache, bytes)
     const [account] = await service.connected(1)
     process.kill(account?.process.pid ?? -1, 'SIGKILL')
     t.match(await service.logged('code_cache.unused'), { cause: /damaged/ })
@@ -79,10 +82,10 @@ await t.test('accounts live in bundled workers', async (t) => {
 
   await t.test('where the installation takes no file the cache is beside the sessions', async (t) => {
     await service.end('SIGTERM')
-    rmSync(CACHE)
+    rmSync(cache)
     // What can't be replaced by a file, also for root.
-    mkdirSync(join(CACHE, 'in the way'), { recursive: true })
-    t.teardown(() => rmSync(CACHE, { recursive: true }))
+    mkdirSync(join(cache, 'in the way'), { recursive: true })
+    t.teardown(() => rmSync(cache, { recursive: true }))
     service = await start()
     t.match(await service.logged('worker.bundled'), {
       codeCache: join(sessionsPath, '.code-cache', BUNDLE_FILES.codeCache),
@@ -95,8 +98,8 @@ await t.test('accounts live in bundled workers', async (t) => {
   await t.test('without any place for it workers start all the same', async (t) => {
     rmSync(join(sessionsPath, '.code-cache'), { recursive: true })
     writeFileSync(join(sessionsPath, '.code-cache'), 'in the way')
-    mkdirSync(join(CACHE, 'in the way'), { recursive: true })
-    t.teardown(() => rmSync(CACHE, { recursive: true }))
+    mkdirSync(join(cache, 'in the way'), { recursive: true })
+    t.teardown(() => rmSync(cache, { recursive: true }))
     service = await start()
     t.match(await service.logged('worker.bundled'), { codeCache: null, level: 'warn' })
     await service.connected(1)

@@ -155,3 +155,13 @@ t.test('an account of a host that is alive is said once, and asked for as long a
   await nextRound()
   t.strictSame(restored, ['a0'])
 })
+
+t.test('what is held is started by nobody, and comes when the rounds begin', async (t) => {
+  const { restores, awaiting, reads, restored } = world(t, ['a0'])
+  restores.hold(['a0'])
+  t.strictSame([...awaiting], [['a0', 'restoring']])
+  t.strictSame(reads, [])
+  restores.again()
+  await until('the restore', () => restored.length === 1)
+  t.strictSame(restored, ['a0'])
+})

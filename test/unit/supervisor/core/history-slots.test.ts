@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { segmentsOf, seriesOf, SLOTS, type Transition } from '../../../../supervisor/core/history-slots.ts'
+import { segmentsOf, seriesOf, SLOTS, thinned, type Transition } from '../../../../supervisor/core/history-slots.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 1440 * MINUTE_MS
@@ -76,6 +76,23 @@ t.test('a strip is never longer than its slots, in order, without repeats, whate
     { numRuns: 200 },
   )
   t.pass()
+})
+
+t.test('what is thinned draws the same picture, and is bounded', async (t) => {
+  const transition = fc.record({
+    minutes: fc.double({ min: 0, max: 1440, noNaN: true }),
+    status: fc.constantFrom('connected', 'connecting', 'disconnected', 'needs_qr', 'not_running'),
+  })
+  fc.assert(
+    fc.property(fc.array(transition, { maxLength: 3000, size: 'max' }), (raw) => {
+      const all = raw.map(({ minutes, status }) => at(minutes, status)).sort((a, b) => a.atMs - b.atMs)
+      const few = thinned(all)
+      t.strictSame(segmentsOf(few, 0, DAY_MS), segmentsOf(all, 0, DAY_MS))
+      if (few.length > 2 * SLOTS + 3) throw new Error(`${few.length} are left`)
+      t.strictSame(thinned(few), few, 'nothing more is to be left out')
+    }),
+    { numRuns: 50 },
+  )
 })
 
 t.test('the fleet: the fewest of a slot, the sum of messages, null where nobody counted', async (t) => {

@@ -73,7 +73,7 @@ t.test('five at once: one that takes its time holds up four others, not all', as
   const waiting = new Map<string, () => void>()
   const { clock, asked, actions } = fixture((accountId) => new Promise((resolve) => waiting.set(accountId, resolve)))
   actions.begin('pause', ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
-  await clock.advanceAsync(60_000)
+  await clock.advanceAsync(50_000)
   t.equal(asked.length, 5)
   waiting.get('c')?.()
   await settle()
@@ -81,6 +81,31 @@ t.test('five at once: one that takes its time holds up four others, not all', as
     asked.map(([, accountId]) => accountId),
     ['a', 'b', 'c', 'd', 'e', 'f'],
   )
+})
+
+t.test('one that hangs is said to be under way, and keeps no action for ever', async (t) => {
+  const ends: ((error: Error) => void)[] = []
+  const { clock, asked, actions, lines } = fixture((accountId) =>
+    accountId === 'hangs' ? new Promise((_, reject) => ends.push(reject)) : Promise.resolve(),
+  )
+  const ids = Array.from({ length: 10 }, () => actions.begin('pause', ['hangs', 'a']).id)
+  await clock.advanceAsync(59_000)
+  t.throws(() => actions.begin('pause', ['a']), { code: 'too_many_actions' })
+  await clock.advanceAsync(1000)
+  t.strictSame(actions.running, [])
+  const over = actions.get(ids[0] ?? '')
+  t.match(over?.results, [
+    { accountId: 'a', outcome: 'done' },
+    { accountId: 'hangs', outcome: 'error', error: { code: 'storage_unavailable', message: /still under way/ } },
+  ])
+  t.equal(lines().filter(({ event }) => event === 'action.late').length, 10)
+  t.ok(actions.begin('pause', ['a']))
+  for (const end of ends) end(new Error('EIO'))
+  await clock.advanceAsync(1000)
+  t.equal(actions.get(ids[0] ?? ''), over, 'its late end changes nothing')
+  t.equal(lines().filter(({ event }) => event === 'action.failed').length, 10, 'but is in the log')
+  t.equal(asked.length, 21)
+  t.equal(clock.pending, 0)
 })
 
 t.test(

@@ -52,6 +52,8 @@ async function begin(
   }
   return { history, clock, become, logLines: lines, registry, past }
 }
+/** Without the milliseconds that keep things of one moment in order. */
+const wholeMinutes = (told: string): string => told.replace(/^\S+/, (minutes) => String(Math.floor(Number(minutes))))
 const directory = (t: Test): { sessionsPath: string; files: string } => {
   const sessionsPath = t.testdir({})
   return { sessionsPath, files: join(sessionsPath, '.history') }
@@ -145,6 +147,78 @@ t.test('what is older than a day comes from the disk, page by page, and each thi
     'in order, none twice',
   )
   t.equal((await history.of('b', Infinity, 500)).transitions.length, 1)
+})
+
+t.test(
+  'an outage of many transitions is told from its begin, and drawn from it, after a restart as well',
+  async (t) => {
+    const { sessionsPath } = directory(t)
+    const first = await begin(sessionsPath, NOON, ['a', 'b'])
+    first.clock.advance(10 * MINUTE_MS)
+    // 18 hours of retries at the longest backoff that fail now in one way, now in the other.
+    const retries = 18 * 120
+    for (let i = 0; i < retries; i++) {
+      first.become('a', 'disconnected', i % 2 === 0 ? 'connection_lost' : 'stale')
+      first.clock.advance(20_000)
+      first.become('a', 'connecting')
+      first.clock.advance(10_000)
+      if (i % 100 === 99) await first.history.settled()
+    }
+    await first.history.settled()
+    const check = async ({ history }: Run, more: number): Promise<void> => {
+      const found: number[] = []
+      for (let before: number | null = Infinity; before !== null;) {
+        const page: Awaited<ReturnType<History['of']>> = await history.of('a', before, 500)
+        found.push(...page.transitions.map(({ atMs }) => atMs))
+        before = page.nextMs
+      }
+      t.equal(found.length, 1 + 2 * retries + more)
+      t.equal(new Set(found).size, found.length, 'none twice')
+      t.equal(found.at(-1), NOON)
+      const strip = history.pictures(24).accounts.find(({ accountId }) => accountId === 'a')?.segments ?? []
+      const down = strip.find(({ status }) => status === 'disconnected')
+      t.ok(Math.abs((down?.fromMs ?? 0) - NOON - 10 * MINUTE_MS) <= 5 * MINUTE_MS, 'the strip shows its begin')
+      t.equal(strip[0]?.status, 'connected')
+    }
+    await check(first, 0)
+    await first.history.stop()
+    const second = await begin(sessionsPath, first.clock.nowMs() + MINUTE_MS, ['a', 'b'])
+    // The restart itself: not running, and connected.
+    await check(second, 2)
+    await second.history.stop()
+  },
+)
+
+t.test('an outage is one, however often it is tried to end it', async (t) => {
+  const { sessionsPath, files } = directory(t)
+  const { history, clock, become, past } = await begin(sessionsPath, NOON, ['a'])
+  const tryOnce = (reason: 'connection_lost' | 'stale'): void => {
+    clock.advance(MINUTE_MS)
+    become('a', 'connecting', reason)
+  }
+  become('a', 'connecting', 'connection_lost')
+  for (let i = 0; i < 3; i++) {
+    become('a', 'disconnected', 'connection_lost')
+    tryOnce('connection_lost')
+  }
+  t.strictSame(
+    (await past('a', 2)).map(wholeMinutes),
+    ['0 connection_lost', '0 connection_lost'],
+    'down since its begin',
+  )
+  // It fails in another way, and then not at all: the try in which it changed is told with its own time.
+  clock.advance(MINUTE_MS)
+  become('a', 'disconnected', 'stale')
+  tryOnce('stale')
+  become('a', 'disconnected', 'stale')
+  tryOnce('stale')
+  clock.advance(MINUTE_MS)
+  become('a', 'connected')
+  const expected = ['7 connected', '6 stale', '4 stale', '3 connection_lost', '0 connection_lost', '0 connection_lost']
+  t.strictSame((await past('a')).map(wholeMinutes), [...expected, '0 connected'])
+  await history.stop()
+  const lines = readFileSync(join(files, '2026-03-10.jsonl'), 'utf8').split('\n')
+  t.equal(lines.filter((line) => line.includes('"k":"s"') && !line.includes('"v":1')).length, 7)
 })
 
 t.test('damaged lines are left out and counted; a torn end does not take the next line with it', async (t) => {

@@ -231,10 +231,34 @@ t.test('who takes nothing is dropped; the others notice nothing', async (t) => {
   await reader.find<Told>('account.status', ({ account }) => account.status === 'connected')
 })
 
-t.test('more streams than can be kept are refused', async (t) => {
+t.test('more streams than can be kept are refused; viewers leave room for admins', async (t) => {
   const service = await listening(t, [])
-  await Promise.all(Array.from({ length: 100 }, () => service.open()))
-  const refused = await service.open()
-  t.equal(refused.status, 429)
+  const viewers = await Promise.all(Array.from({ length: 81 }, () => service.open(VIEWER)))
+  t.strictSame(
+    viewers.map(({ status }) => status).filter((status) => status !== 200),
+    [429],
+  )
+  const admins = await Promise.all(Array.from({ length: 20 }, () => service.open()))
+  t.ok(admins.every(({ status }) => status === 200))
+  t.equal((await service.open()).status, 429)
   t.equal(service.streams.size, 100)
+})
+
+t.test('a connection has one stream, however many it asks for; its end makes room', async (t) => {
+  const service = await listening(t, ['a'])
+  const request = `GET /api/events HTTP/1.1\r\nHost: x\r\nAuthorization: ${VIEWER.authorization}\r\n\r\n`
+  const { port } = new URL(service.url)
+  let requests = 0
+  service.app.server.on('request', () => requests++)
+  const greedy = createConnection(Number(port), '127.0.0.1')
+  t.teardown(() => greedy.destroy())
+  greedy.write(request.repeat(100))
+  await until('all of them to be read', () => requests === 100)
+  const own = await service.open()
+  await own.find('snapshot')
+  t.equal(service.streams.size, 2)
+  greedy.destroy()
+  await until('its end to be seen', () => service.streams.size === 1)
+  const next = await service.open(VIEWER)
+  t.equal(next.status, 200)
 })
