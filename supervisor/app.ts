@@ -16,7 +16,7 @@ import { restoreSession, type RestoreOptions } from './backup/restore.ts'
 import type { Removals } from './backup/removals.ts'
 import { Restores } from './backup/restores.ts'
 import type { Config, Environment } from './config.ts'
-import { MIN_TOKEN_LENGTH } from './config-access.ts'
+import { isLoopback, MIN_TOKEN_LENGTH } from './config-access.ts'
 import { BOOT_BUDGET, planBoot } from './core/boot-plan.ts'
 import type { ServiceState } from './core/service-state.ts'
 import { LogBook } from './feed/log-book.ts'
@@ -122,6 +122,13 @@ export class App {
     }
     const token = await adminToken(config)
     if (token.value.length < MIN_TOKEN_LENGTH) {
+      if (!isLoopback(config.host) || config.trustedProxies.length > 0) {
+        throw new AppError(
+          'bad_config',
+          `The token in ${config.sessionsPath}/admin-token has ${token.value.length} characters, too few where others can ` +
+            'reach the service: delete the file to have one made, or set ADMIN_TOKEN.',
+        )
+      }
       log.warn(
         { event: 'token.weak', length: token.value.length },
         'ADMIN_TOKEN can be guessed: use `openssl rand -hex 32`',

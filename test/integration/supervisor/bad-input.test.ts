@@ -41,6 +41,17 @@ t.test('refuses a sessions path that can not hold sessions, with exit code 78', 
   t.match(service.tail(), 'SESSIONS_PATH')
 })
 
+t.test(
+  'refuses a token that can be guessed where a proxy lets others in, also one that lies in its file',
+  async (t) => {
+    const sessionsPath = t.testdir({ 'admin-token': 'hunter2' })
+    const service = new SupervisorProcess({ sessionsPath, env: { ADMIN_TOKEN: '', TRUSTED_PROXIES: '127.0.0.1' } })
+    t.equal(await service.exited(), 78)
+    t.match(service.tail(), 'has 7 characters')
+    t.notMatch(service.tail(), 'hunter2')
+  },
+)
+
 t.test('refuses to run twice on the same sessions', async (t) => {
   const sessionsPath = t.testdir()
   const first = new SupervisorProcess({ sessionsPath })
