@@ -26,7 +26,7 @@ export const PRODUCTION: Tuning = {
   // Two heartbeats missed. The longest honest pause of an event loop here is a first pairing's 812 keys: 0.5 s.
   heartbeatDeadlineMs: 30_000,
   startDeadlineMs: 60_000,
-  // A start is half a second of one core; more at once only makes each of them late.
+  // A start is a quarter of a second of one core, a first pairing a third; more at once only makes each of them late.
   startSlots: 2,
   gateLimits: GATE_LIMITS,
   // An outage at WhatsApp that shows as refusals is usually shorter; a session is a walk to a phone.

@@ -59,7 +59,7 @@ export type ChildEffect =
   | { type: 'kill'; generation: number; why: 'hung' | 'start_timeout' | 'stop_timeout' }
 
 export interface ChildLimits {
-  /** From fork to `ready`: module loading takes 0.6 s of CPU, and a boot may have hundreds in the queue of a busy host. */
+  /** From fork to `ready`: module loading takes up to 0.6 s of CPU (without the bundle), and a boot may have hundreds in the queue of a busy host. */
   startDeadlineMs: number
   /** Without a heartbeat for this long, the event loop hangs. */
   heartbeatDeadlineMs: number

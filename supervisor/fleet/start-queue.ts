@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../shared/clock.ts'
 
 /**
- * The queue of workers to start. A start costs half a second of CPU, so only `slots` run at a time, from fork to `ready`;
+ * The queue of workers to start. A start costs a quarter of a second of CPU, without the bundle nearly one, so only `slots` run at a time, from fork to `ready`;
  * at boot each account also has an hour before which it does not start.
  */
 export class StartQueue {

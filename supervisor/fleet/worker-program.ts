@@ -71,8 +71,8 @@ export class WorkerProgram {
     log[bundle ? 'warn' : 'info'](
       { event: 'worker.unbundled', entry: this.#command.entry },
       bundle
-        ? 'There is no bundle of the worker: run `npm run build`. Workers run unbundled, which takes twice the memory'
-        : 'Workers run unbundled, as WORKER_BUNDLE says: twice the memory',
+        ? 'There is no bundle of the worker: run `npm run build`. Workers run unbundled, which takes three times the memory'
+        : 'Workers run unbundled, as WORKER_BUNDLE says: three times the memory',
     )
   }
 

@@ -25,7 +25,7 @@ const USAGE = `Usage: npm run bench -- api [options]
 
   --accounts LIST   fleets to measure (30,200)
   --workers KIND    like: what a supervisor hears of workers, without them (worker.ts; the default); real: real workers and
-                    the simulator: 40 MB and a pairing each
+                    the simulator: 20 MB and a pairing each
   --clients N       event streams (20)
   --changes N       transitions a second of the whole fleet (5)
   --requests N      requests for the dashboard a second (4)

@@ -19,7 +19,7 @@ import { SimulatorProcess } from './simulator-process.ts'
  */
 const USAGE = `Usage: npm run bench -- mass-drop [options]
 
-  --accounts LIST   fleets to measure (30); 200 accounts take about 15 GB of memory
+  --accounts LIST   fleets to measure (30); 200 accounts take about 5 GB of memory
   --outage LIST     seconds for which the server is away; 0: it is healthy at once (0,4,60)
   --modes LIST      how it is away: refused, http503, vanish (all of them)
   --rate N          CONNECT_RATE_MAX of the service (5)

@@ -1,7 +1,7 @@
 /**
  * What a supervisor hears of a worker, without the worker: it is connected, beats, counts messages, and now and then its
  * connection goes and comes. `nextTryAtMs` of that is the moment at which it was said, so that whoever sees it knows how
- * long it took. A real one costs 40 MB, and 200 of them leave nothing of two cores to measure with.
+ * long it took. A real one costs 20 MB, and 200 of them leave nothing of two cores to measure with.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

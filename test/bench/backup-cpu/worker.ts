@@ -1,6 +1,6 @@
 /**
  * What a supervisor hears of a worker, without the worker: it is connected at once, beats, and gives the session that lies
- * in the sessions' directory. SIGUSR2: from then on a message a second comes, as from a real one. A real one costs 40 MB and
+ * in the sessions' directory. SIGUSR2: from then on a message a second comes, as from a real one. A real one costs 20 MB and
  * 4 ms a message, which is not what is measured, and leaves nothing of two cores at 200 accounts.
  */
 import { randomUUID } from 'node:crypto'
