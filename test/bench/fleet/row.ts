@@ -5,7 +5,7 @@ import { until } from '../../fixtures/until.ts'
 import { cpuS, loadAverage, memoryMib } from '../machine.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
 import type { Setup, SetupName } from './setup.ts'
-import { latencyOf, sendTraffic, type Latency } from './traffic.ts'
+import { latencyOf, sendTraffic, type Latency, type Sent } from './traffic.ts'
 
 /** What is measured, in this order; `memory` and `messages` need the traffic, `stop` is at the end in any case. */
 export interface Times {
@@ -22,6 +22,12 @@ interface Memory {
   parentPssMib: number | null
 }
 
+/** CPU ms a message in PART_S of the traffic: a process that is new to it costs more. */
+interface TrafficPart {
+  parentMs: number
+  workersMs: number
+}
+
 /** One setup with so many accounts. CPU in seconds; of all its processes together where nothing else is said. */
 export interface Row {
   setup: SetupName
@@ -32,7 +38,7 @@ export interface Row {
   startCpuS: { parent: number; perAccount: number }
   idle: Memory
   idleCpuSPerMinute: number
-  traffic: (Memory & { perSecond: number; cpuMsPerMessage: number; latency: Latency }) | null
+  traffic: (Memory & { perSecond: number; cpuMsPerMessage: number; parts: TrafficPart[]; latency: Latency }) | null
   afterTraffic: Memory | null
   stopS: number
   load: { before: string; after: string }
@@ -43,6 +49,7 @@ const PAIR_AT_ONCE = 4
 const CONNECT_DEADLINE_MS = 600_000
 /** The idle CPU is counted over this last part of the settling. */
 const IDLE_WINDOW_S = 30
+const PART_S = 20
 
 export async function measureFleet(
   setup: Setup,
@@ -85,12 +92,21 @@ export async function measureFleet(
     await sendTraffic(simulator, { phones, perSecond: 1, seconds: 10 })
     await pause(2000)
     const from = cpuOf(setup)
-    const sent = await sendTraffic(simulator, { phones, perSecond: 1, seconds: times.trafficS })
+    const sent: Sent[] = []
+    const parts: TrafficPart[] = []
+    for (let leftS = times.trafficS; leftS > 0; leftS -= PART_S) {
+      const before = cpuOf(setup)
+      const part = await sendTraffic(simulator, { phones, perSecond: 1, seconds: Math.min(PART_S, leftS) })
+      const after = cpuOf(setup)
+      const each = (name: keyof Cpu): number => round(((after[name] - before[name]) * 1000) / part.length)
+      parts.push({ parentMs: each('parent'), workersMs: each('workers') })
+      sent.push(...part)
+    }
     const memory = memoryOf(setup, accounts)
     await pause(3000)
     const cpuMs = (total(cpuOf(setup)) - total(from)) * 1000
     const latency = latencyOf(setup, sent)
-    traffic = { ...memory, perSecond: 1, cpuMsPerMessage: round(cpuMs / sent.length), latency }
+    traffic = { ...memory, perSecond: 1, cpuMsPerMessage: round(cpuMs / sent.length), parts, latency }
     await pause(times.afterS * 1000)
     afterTraffic = memoryOf(setup, accounts)
   }
