@@ -5,10 +5,9 @@ import type { LogTarget } from '../shared/ipc.ts'
 import type { Log } from '../shared/log.ts'
 import type { SessionLock } from '../shared/session/session-lock.ts'
 import { loadAccounts } from './accounts/load-accounts.ts'
-import { finishPutBacks, movePutBack } from './accounts/put-back.ts'
+import { finishPutBacks } from './accounts/put-back.ts'
 import { schedulePrunes } from './accounts/prune-sessions.ts'
 import { Registry } from './accounts/registry.ts'
-import { retireSession } from './accounts/retire-session.ts'
 import { AccountStore, type AccountRecord } from './accounts/store.ts'
 import type { Backups } from './backup/backups.ts'
 import { createBackups, loadRemovals, openPlace, type BackupPlace } from './backup/create-backups.ts'
@@ -22,7 +21,8 @@ import type { ServiceState } from './core/service-state.ts'
 import { LogBook } from './feed/log-book.ts'
 import { watchBoot, type BootWatch } from './fleet/boot-watch.ts'
 import { workerEnvironment } from './fleet/child-process.ts'
-import { Fleet } from './fleet/fleet.ts'
+import { createFleet } from './fleet/create-fleet.ts'
+import type { Fleet } from './fleet/fleet.ts'
 import { WorkerProgram } from './fleet/worker-program.ts'
 import { createFront, type Front } from './front.ts'
 import { listen } from './http/listen.ts'
@@ -143,7 +143,21 @@ export class App {
     const store = new AccountStore(config.sessionsPath, () => this.registry.all().map(({ record }) => record))
     const program = await this.#createProgram()
     this.#assertWanted()
-    const fleet = this.#createFleet(store, removals, program)
+    const fleet = createFleet({
+      config,
+      tuning: this.#tuning,
+      registry: this.registry,
+      store,
+      program,
+      backups: this.#backups,
+      removals,
+      fetchBackup: this.#place === undefined ? null : (accountId) => this.#fetchBackup(accountId),
+      logs: this.#logs,
+      logTarget: this.#options.workerLog?.target,
+      clock,
+      log,
+      random,
+    })
     this.#fleet = fleet
     // Before anybody looks for sessions: where one is on its way, its place is empty.
     fleet.holdPutBacks(await finishPutBacks(config.sessionsPath, clock.nowMs(), log))
@@ -316,67 +330,6 @@ export class App {
     const program = new WorkerProgram({ bundle, env, sessionsPath, clock, log, entry: workerEntry, openOutput })
     await program.prepare()
     return program
-  }
-
-  #createFleet(store: AccountStore, removals: Removals, program: WorkerProgram): Fleet {
-    const { config, clock, log, random, workerLog } = this.#options
-    const tuning = this.#tuning
-    return new Fleet({
-      registry: this.registry,
-      store,
-      clock,
-      log,
-      random,
-      program,
-      startMessage: {
-        sessionsPath: config.sessionsPath,
-        logLevel: config.logLevel,
-        logTarget: workerLog?.target ?? { kind: 'json' },
-        socket: {
-          url: config.waSocketUrl,
-          noiseRootKey: config.waNoiseRootKey,
-        },
-        policy: {
-          maxReconnectAttempts: config.maxReconnectAttempts,
-          refusalPeriodMs: tuning.refusalPeriodMs,
-          healthCheckIntervalMs: config.healthCheckIntervalMs,
-          staleConnectionThresholdMs: config.staleConnectionThresholdMs,
-          renewAfterSockets: tuning.renewAfterSockets,
-        },
-        retirement: {
-          memoryLimitBytes: config.workerMemoryMb * 1024 * 1024,
-          minUptimeMs: tuning.retirementMinUptimeMs,
-        },
-        heartbeatIntervalMs: tuning.heartbeatIntervalMs,
-      },
-      childLimits: {
-        startDeadlineMs: tuning.startDeadlineMs,
-        heartbeatDeadlineMs: tuning.heartbeatDeadlineMs,
-        // Killed a little earlier, so that the whole is over within the time that was promised.
-        stopDeadlineMs: Math.round(config.shutdownTimeoutMs * 0.9),
-      },
-      clientVersion: {
-        configured: config.waVersion === null ? null : [...config.waVersion],
-        url: config.waVersionUrl,
-      },
-      stagger: { minMs: config.spawnStaggerMinMs, maxMs: config.spawnStaggerMaxMs },
-      gateLimits: {
-        ...tuning.gateLimits,
-        maxPerSecond: config.connectRateMax,
-        minPerSecond: config.connectRateMin,
-      },
-      startSlots: tuning.startSlots,
-      sessionWatch: this.#backups ?? null,
-      onLog: (accountId, lines, dropped) => this.#logs.add(accountId, lines, dropped),
-      retireSession: async (record) => {
-        await retireSession(config.sessionsPath, record, clock.nowMs())
-        // On the disk before the account is forgotten: else a restore would bring it back.
-        // Where no backups are kept, there may be some of before, and the next one who configures them restores them.
-        await (this.#backups?.noteRemoval(record.accountId) ?? removals.add(record.accountId, clock.nowMs()))
-      },
-      fetchBackup: this.#place === undefined ? null : (accountId) => this.#fetchBackup(accountId),
-      movePutBack: (accountId, session) => movePutBack(config.sessionsPath, accountId, session, clock.nowMs()),
-    })
   }
 
   #boot(fleet: Fleet, records: readonly AccountRecord[]): void {

@@ -15,23 +15,16 @@ import {
   type BackupWork,
 } from '../core/backup-state.ts'
 import { isClosed } from '../core/backup-turns.ts'
+import type { SessionWatch } from '../fleet/session-watch.ts'
 import type { SessionSnapshot, SnapshotAnswer } from '../fleet/snapshots.ts'
-import type { SessionWatch } from '../fleet/workers.ts'
 import type { AccountBackupView, BackupsView } from './backup-view.ts'
 import { documentOf, keyOf, type DocumentKey } from './account-document.ts'
 import { Claims, type HeldClaim } from './claims.ts'
+import { LeftSessions } from './left-sessions.ts'
 import type { Removals } from './removals.ts'
-import { BackupError, type ArchiveInfo, type BackupTarget, type HostDocument, type SealedArchive } from './target.ts'
+import { sealInTime, type SealArchive } from './seal-archive.ts'
+import { BackupError, type ArchiveInfo, type BackupTarget, type HostDocument } from './target.ts'
 import { isSameNews } from './words.ts'
-
-/** Compresses and seals one session, off the main thread. Rejects with what is wrong, in words without secrets. */
-export type SealArchive = (plain: {
-  accountId: string
-  rev: number
-  sessionRevision: number
-  savedAtMs: number
-  bytes: Buffer
-}) => Promise<SealedArchive>
 
 export interface BackupsOptions {
   target: BackupTarget
@@ -47,10 +40,6 @@ export interface BackupsOptions {
   leaseMs: number
 }
 
-/** Sealing the largest session takes some 100 ms of a thread. */
-const SEAL_DEADLINE_MS = 60_000
-/** Sessions that ended workers left, in all: beyond that the newest is not kept, and waits for its worker's return. */
-const MOST_HELD_BYTES = 256 * 1024 * 1024
 /** Of the stop: for saying that this host has let go, and for the connections. */
 const RELEASE_DEADLINE_MS = 1000
 const CLOSE_DEADLINE_MS = 500
@@ -67,7 +56,7 @@ export class Backups implements SessionWatch, BackupsView {
   readonly #claims: Claims
   /** The newest that is kept. */
   readonly #kept = new Map<string, ArchiveInfo>()
-  readonly #held = new Map<string, SessionSnapshot>()
+  readonly #left = new LeftSessions()
   readonly #documents = new Map<string, DocumentKey>()
   #timer: Timer | undefined
   #unsubscribe: (() => void) | undefined
@@ -104,10 +93,7 @@ export class Backups implements SessionWatch, BackupsView {
   }
 
   left(accountId: string, snapshot: SessionSnapshot): void {
-    let heldBytes = snapshot.bytes.length
-    for (const [id, { bytes }] of this.#held) if (id !== accountId) heldBytes += bytes.length
-    if (this.#over || heldBytes > MOST_HELD_BYTES) return
-    this.#held.set(accountId, snapshot)
+    if (this.#over || !this.#left.keep(accountId, snapshot)) return
     this.#dispatch({ type: 'session_left', accountId })
   }
 
@@ -118,7 +104,7 @@ export class Backups implements SessionWatch, BackupsView {
   async noteRemoval(accountId: string): Promise<void> {
     const { removals, clock } = this.#options
     await removals.add(accountId, clock.nowMs())
-    this.#held.delete(accountId)
+    this.#left.delete(accountId)
     this.#dispatch({ type: 'removed', accountId })
   }
 
@@ -167,8 +153,7 @@ export class Backups implements SessionWatch, BackupsView {
 
   /** What waits: accounts that are known of, and the bytes that ended workers left. */
   get load(): { accounts: number; heldBytes: number } {
-    const heldBytes = [...this.#held.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
-    return { accounts: this.#plan.accounts.size, heldBytes }
+    return { accounts: this.#plan.accounts.size, heldBytes: this.#left.bytes }
   }
 
   /** The service stops: from here on each session is saved as its worker leaves it. Before the workers are asked to end. */
@@ -274,7 +259,7 @@ export class Backups implements SessionWatch, BackupsView {
       const isOutdated = before !== undefined && this.#claims.of(accountId) !== before
       if (!isOutdated || !isOwnedElsewhere(error)) return this.#fail(accountId, type, error)
       // A restore has claimed it meanwhile: it is this host's as before.
-      this.#dispatch({ type: 'superseded', accountId, inHand: this.#held.has(accountId) })
+      this.#dispatch({ type: 'superseded', accountId, inHand: this.#left.has(accountId) })
     }
   }
 
@@ -295,7 +280,7 @@ export class Backups implements SessionWatch, BackupsView {
 
   #fail(accountId: string, work: string, error: unknown): void {
     const { log, random } = this.#options
-    const inHand = this.#held.has(accountId)
+    const inHand = this.#left.has(accountId)
     const message = messageOf(error)
     if (isOwnedElsewhere(error)) {
       this.#claims.drop(accountId)
@@ -336,7 +321,7 @@ export class Backups implements SessionWatch, BackupsView {
     const { target, seal, clock, log } = this.#options
     const owned = this.#claimOf(accountId)
     const answer = await this.#snapshot(accountId)
-    const held = this.#held.get(accountId)
+    const held = this.#left.get(accountId)
     if (answer === 'not_linked' && held === undefined) {
       return this.#dispatch({ type: 'nothing_to_save', accountId })
     }
@@ -350,12 +335,7 @@ export class Backups implements SessionWatch, BackupsView {
     owned.nextRev = rev + 2
     const savedAtMs = clock.nowMs()
     const plain = { accountId, rev, sessionRevision: taken.revision, savedAtMs, bytes: taken.bytes }
-    // However it is said, it is no trouble of the target.
-    const sealing = seal(plain).catch((error: unknown) => {
-      throw new Error(messageOf(error), { cause: error })
-    })
-    const archive = await withDeadline(sealing, SEAL_DEADLINE_MS, clock)
-    if (archive === LATE) throw new Error(`Sealing took longer than ${SEAL_DEADLINE_MS / 1000} s.`)
+    const archive = await sealInTime(seal, plain, clock)
     const result = await target.writeArchive(accountId, owned.claim, archive)
     if (result === 'written') {
       owned.nextRev = rev + 1
@@ -366,9 +346,9 @@ export class Backups implements SessionWatch, BackupsView {
         'Backup',
       )
       // The bytes of an ended worker are older than those of a living one that answered after it.
-      if (this.#held.get(accountId) === held) this.#held.delete(accountId)
+      if (this.#left.get(accountId) === held) this.#left.delete(accountId)
     }
-    const inHand = this.#held.has(accountId)
+    const inHand = this.#left.has(accountId)
     this.#dispatch({ type: result === 'written' ? 'saved' : 'superseded', accountId, inHand })
   }
 

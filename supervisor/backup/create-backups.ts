@@ -5,9 +5,10 @@ import type { Log } from '../../shared/log.ts'
 import type { Registry } from '../accounts/registry.ts'
 import type { BackupConfig } from '../config-backup.ts'
 import { BACKUP_LIMITS, type BackupLimits } from '../core/backup-state.ts'
-import { Backups, type SealArchive } from './backups.ts'
+import { Backups } from './backups.ts'
 import { hostId } from './host-id.ts'
 import { Removals } from './removals.ts'
+import type { SealArchive } from './seal-archive.ts'
 import type { BackupTarget, SealedArchive } from './target.ts'
 
 /** Where backups go and how they are sealed: Firestore's, or a test's. */

@@ -4,7 +4,7 @@ import type { Reason } from '../../shared/states.ts'
 import { newAccount, type Account } from '../accounts/registry.ts'
 import type { AccountRecord, AccountStore } from '../accounts/store.ts'
 import { NEW_CHILD } from '../core/child-lifecycle.ts'
-import { readHold, writeHold } from '../accounts/hold-file.ts'
+import { ConnectHold } from './connect-hold.ts'
 import { RollingRestart, type RestartProgress } from './rolling-restart.ts'
 import { SessionCommands } from './session-commands.ts'
 import { KILL_GRACE_MS, Workers, type WorkersOptions } from './workers.ts'
@@ -35,13 +35,13 @@ export class Fleet {
   /** Accounts whose session is on its way from a backup: a worker would make a new one in its place. */
   readonly #awaiting = new Set<string>()
   readonly #removals = new Map<string, Promise<void>>()
-  /** The pause or end of a pause of all connects that is under way. */
-  #holding: Promise<void> = Promise.resolve()
+  readonly #hold: ConnectHold
 
   constructor(options: FleetOptions) {
     this.#options = options
     this.#wishes = new Wishes(options.registry, options.store, options.log)
     this.#workers = new Workers(options, () => void this.#wishes.save().catch(() => undefined))
+    this.#hold = new ConnectHold({ ...options, sessionsPath: options.startMessage.sessionsPath, gate: this.#workers })
     this.#rolling = new RollingRestart({
       ...options,
       restart: (accountId) => {
@@ -59,7 +59,7 @@ export class Fleet {
 
   /** Set while the operator lets nobody connect. */
   get connectsPaused(): boolean {
-    return this.#workers.hold !== null
+    return this.#hold.isPaused
   }
 
   /** Of the connect gate, for whoever measures. */
@@ -74,9 +74,8 @@ export class Fleet {
 
   /** Makes the accounts known; nothing starts yet. Before the API answers, so that nobody adds one of them again. */
   async load(records: readonly AccountRecord[]): Promise<void> {
-    const { startMessage, clock } = this.#options
     await this.#workers.load()
-    this.#workers.setHold(await readHold(startMessage.sessionsPath, clock.nowMs()))
+    await this.#hold.load()
     for (const record of records) this.#options.registry.put(newAccount(record, NEW_CHILD))
   }
 
@@ -234,35 +233,14 @@ export class Fleet {
    * Lets no account open a connection until `resumeConnects`, over restarts of the service as well; what is connected
    * stays so. Both resolve when it is on the disk.
    */
-  pauseConnects(): Promise<void> {
-    const { clock, log } = this.#options
-    return this.#inTurn(async () => {
-      if (this.connectsPaused) return
-      await this.#hold(clock.nowMs())
-      log.warn({ event: 'connects.paused' }, 'Nothing connects until the operator says so')
-    })
-  }
-
-  resumeConnects(): Promise<void> {
-    const { log } = this.#options
-    return this.#inTurn(async () => {
-      const wasPaused = this.connectsPaused
-      await this.#hold(null)
-      if (wasPaused) log.info({ event: 'connects.resumed' }, 'Accounts connect again, in turn')
-    })
-  }
-
-  async #hold(sinceMs: number | null): Promise<void> {
-    await writeHold(this.#options.startMessage.sessionsPath, sinceMs)
-    this.#workers.setHold(sinceMs)
-  }
-
-  /** One word after another: at the end memory and disk say the same, that of the last one. */
-  async #inTurn(run: () => Promise<void>): Promise<void> {
+  async pauseConnects(): Promise<void> {
     this.assertRunning()
-    const done = this.#holding.then(run)
-    this.#holding = done.catch(() => undefined)
-    return done
+    await this.#hold.pause()
+  }
+
+  async resumeConnects(): Promise<void> {
+    this.assertRunning()
+    await this.#hold.resume()
   }
 
   /**

@@ -1,12 +1,13 @@
 import type { Clock, Timer } from '../../shared/clock.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
-import type { ClientVersion, FromWorker, LogLine, StartMessage, ToWorker } from '../../shared/ipc.ts'
+import type { ClientVersion, FromWorker, LogLine, ToWorker } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
 import { applyMessage } from '../accounts/apply-message.ts'
 import { receiptFor, tellReceived } from '../accounts/received.ts'
 import { NO_COUNTS, type Account, type Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
+import { recentRestarts } from '../core/recent-restarts.ts'
 import { forkWorker, type ProcessEnd, type WorkerProcess } from './child-process.ts'
 import { ClientVersions } from './client-versions.ts'
 import { findTrouble, type Trouble } from './find-trouble.ts'
@@ -14,7 +15,9 @@ import { Gatekeeper } from './gatekeeper.ts'
 import { MassRefusals } from './mass-refusals.ts'
 import { killOrphan } from './orphan.ts'
 import { PairingCodes } from './pairing-codes.ts'
-import { Snapshots, type SessionSnapshot, type SnapshotAnswer } from './snapshots.ts'
+import type { SessionWatch } from './session-watch.ts'
+import { Snapshots, type SnapshotAnswer } from './snapshots.ts'
+import { startMessageOf, type FleetStart } from './start-message.ts'
 import { StartQueue } from './start-queue.ts'
 import type { WorkerProgram } from './worker-program.ts'
 
@@ -29,9 +32,7 @@ export interface WorkersOptions {
   random: () => number
   program: Pick<WorkerProgram, 'command' | 'entries' | 'cacheUnused'>
   /** What each worker is told at its start, but for the account itself. */
-  startMessage: Omit<StartMessage, 'type' | 'accountId' | 'phone' | 'pairing' | 'recover' | 'backup' | 'socket'> & {
-    socket: Pick<StartMessage['socket'], 'url' | 'noiseRootKey'>
-  }
+  startMessage: FleetStart
   /** WA_VERSION, and where a newer one is looked up; null: nowhere. */
   clientVersion: { configured: ClientVersion | null; url: string | null }
   childLimits: ChildLimits
@@ -44,35 +45,11 @@ export interface WorkersOptions {
   onLog: (accountId: string, lines: readonly LogLine[], dropped: number) => void
 }
 
-/** Who keeps copies of sessions, as far as the fleet knows of them. Nothing of it rejects or takes long. */
-export interface SessionWatch {
-  changed(accountId: string, change: { creds: boolean; paired: boolean }): void
-  /**
-   * The account's worker is asked to end: null where its session is not wanted at last, else what of it is kept already
-   * (null: nothing, or too old).
-   */
-  lastWanted(accountId: string): { savedRevision: number | null } | null
-  /** What it had at last; it has ended, or soon will have. */
-  left(accountId: string, snapshot: SessionSnapshot): void
-}
-
 /** Reading and handing over the largest session takes well under a second; a worker that takes this long hangs. */
 const SNAPSHOT_DEADLINE_MS = 15_000
 
-/** A QR code that was asked for this long ago may still be wanted by somebody: a restarted worker shows a new one. */
-const PAIRING_MEMORY_MS = 5 * 60_000
-
 /** A worker that ends like this, as it may do while it is asked to stop, had no session open or has closed it. */
 const NOTHING_TO_FLUSH: ReadonlySet<number> = new Set([EXIT.ok.code, EXIT.sessionDamaged.code, EXIT.sessionLocked.code])
-
-const DAY_MS = 86_400_000
-/** More restarts a day are no longer counted one by one. */
-const MOST_RESTARTS = 2000
-
-/** Those of the last day. */
-export function recent(timesMs: readonly number[], nowMs: number): readonly number[] {
-  return timesMs.filter((atMs) => nowMs - atMs < DAY_MS).slice(-MOST_RESTARTS)
-}
 
 /** From SIGKILL to the end of the process; only a process stuck in the kernel takes longer. */
 export const KILL_GRACE_MS = 3000
@@ -289,7 +266,7 @@ export class Workers {
   }
 
   #spawn(accountId: string, generation: number): void {
-    const { registry, clock, log, program, startMessage } = this.#options
+    const { registry, clock, log, program, startMessage, sessionWatch } = this.#options
     const account = registry.get(accountId)
     if (account === undefined) return
     this.#flushed.delete(accountId)
@@ -314,24 +291,14 @@ export class Workers {
         cpuPercent: null,
         counted: NO_COUNTS,
       },
-      restartsAtMs: generation > 1 ? [...recent(restartsAtMs, nowMs), nowMs] : restartsAtMs,
+      restartsAtMs: generation > 1 ? [...recentRestarts(restartsAtMs, nowMs), nowMs] : restartsAtMs,
       connection: null,
       qr: null,
       recovery: null,
       recoverFrom: null,
     }))
-    const askedAtMs = account.pairingAskedAtMs
-    process.send({
-      ...startMessage,
-      socket: { ...startMessage.socket, ...this.#versions.startOrder },
-      type: 'start',
-      backup: this.#options.sessionWatch !== null,
-      accountId,
-      phone: account.record.phone,
-      pairing: askedAtMs !== null && clock.nowMs() - askedAtMs < PAIRING_MEMORY_MS,
-      // For this process alone: one that dies of it is followed by one that refuses the session as before.
-      recover: account.recoverFrom,
-    })
+    const backup = sessionWatch !== null
+    process.send(startMessageOf(account, startMessage, { order: this.#versions.startOrder, backup, nowMs }))
   }
 
   #onMessage(accountId: string, generation: number, message: FromWorker): void {

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry as PromRegistry } from 'prom-client'
 import type { Fleet } from '../fleet/fleet.ts'
 import type { LogBook } from '../feed/log-book.ts'
-import { recent } from '../fleet/workers.ts'
+import { recentRestarts } from '../core/recent-restarts.ts'
 import type { History } from '../history/history.ts'
 import type { ViewDeps } from '../views/fleet-view.ts'
 import { fleetView } from '../views/fleet-view.ts'
@@ -157,7 +157,7 @@ function addAccountMetrics({ views }: MetricsDeps, gauge: Add, counter: Add): vo
     'account_restarts_24h',
     "Processes within a day that took an earlier one's place.",
     one,
-    each(({ restartsAtMs }) => recent(restartsAtMs, clock.nowMs()).length),
+    each(({ restartsAtMs }) => recentRestarts(restartsAtMs, clock.nowMs()).length),
   )
   gauge(
     'account_backup_age_seconds',

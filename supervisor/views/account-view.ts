@@ -3,7 +3,7 @@ import { maskPhone } from '../../shared/phone.ts'
 import { REASONS, type Reason } from '../../shared/states.ts'
 import type { Account } from '../accounts/registry.ts'
 import { ageInWords } from '../backup/words.ts'
-import { recent } from '../fleet/workers.ts'
+import { recentRestarts } from '../core/recent-restarts.ts'
 import type { DashboardAccount } from '../http/schemas/dashboard.ts'
 import type { ViewDeps } from './fleet-view.ts'
 import { iso } from './iso.ts'
@@ -42,7 +42,7 @@ export function accountView(account: Account, deps: ViewDeps): AccountView {
     messages: { in: counts.messagesIn, out: counts.messagesOut },
     decryptFailures: counts.decryptFailures,
     reconnectCount: account.reconnectCount,
-    restarts24h: recent(account.restartsAtMs, nowMs).length,
+    restarts24h: recentRestarts(account.restartsAtMs, nowMs).length,
     needsQR: status === 'needs_qr',
     backup: describeBackup(record.accountId, deps),
     process: {

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { newAccount, Registry } from '../../../../supervisor/accounts/registry.ts'
-import { Backups, type SealArchive } from '../../../../supervisor/backup/backups.ts'
+import { Backups } from '../../../../supervisor/backup/backups.ts'
+import type { SealArchive } from '../../../../supervisor/backup/seal-archive.ts'
 import { Removals } from '../../../../supervisor/backup/removals.ts'
 import { BackupError } from '../../../../supervisor/backup/target.ts'
 import { NEW_CHILD } from '../../../../supervisor/core/child-lifecycle.ts'
