@@ -9,8 +9,14 @@ const HEAP_LIMIT = '--max-old-space-size=256'
 /** Keeps the young generation from growing to 48 MiB under load; an idle worker is as large without it. */
 const SMALL_YOUNG_GENERATION = '--max-semi-space-size=2'
 
+/**
+ * V8 looks for garbage by itself when a process is idle, several times after each start and burst; a worker does that
+ * better (worker/idle-collection.ts). Twice is half of what an idle worker costs.
+ */
+const NO_COLLECTION_OF_ITS_OWN = '--no-memory-reducer'
+
 /** V8 options of a worker that runs the bundle. */
-export const BUNDLE_FLAGS: readonly string[] = [SMALL_YOUNG_GENERATION, HEAP_LIMIT]
+export const BUNDLE_FLAGS: readonly string[] = [SMALL_YOUNG_GENERATION, NO_COLLECTION_OF_ITS_OWN, HEAP_LIMIT]
 
 /** V8 options of a worker that runs the compiled files as they are. */
 export const PLAIN_FLAGS: readonly string[] = ['--enable-source-maps', HEAP_LIMIT]

@@ -21,6 +21,11 @@ export interface MetricsDeps {
 }
 
 const STATUSES = ['connected', 'connecting', 'disconnected', 'needs_qr'] as const
+/**
+ * How often the delay of the event loop is sampled. At prom-client's own 10 ms the sampling was two thirds of what a
+ * supervisor of 30 idle accounts cost. A delay is told with the pause between two samples in it.
+ */
+const LOOP_DELAY_PRECISION_MS = 100
 type Sample = [labels: Record<string, string>, value: number | null]
 
 export function createMetrics(deps: MetricsDeps): PromRegistry {
@@ -49,7 +54,11 @@ export function createMetrics(deps: MetricsDeps): PromRegistry {
       },
     })
   }
-  collectDefaultMetrics({ register: registry, prefix: 'whatsapp_supervisor_' })
+  collectDefaultMetrics({
+    register: registry,
+    prefix: 'whatsapp_supervisor_',
+    eventLoopMonitoringPrecision: LOOP_DELAY_PRECISION_MS,
+  })
   addAccountMetrics(deps, gauge, counter)
   addFleetMetrics(deps, gauge, counter)
   return registry

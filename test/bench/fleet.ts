@@ -10,7 +10,7 @@ import { countsOf, markdown, publish, runBench, say, setupsOf } from './options.
  * The names of the bench only differ in what they leave out.
  */
 const PHASES = {
-  memory: { settleS: 60, trafficS: 60, afterS: 60 },
+  memory: { settleS: 120, trafficS: 60, afterS: 60 },
   start: { settleS: 2, trafficS: 0, afterS: 0 },
   messages: { settleS: 10, trafficS: 60, afterS: 5 },
   stop: { settleS: 10, trafficS: 0, afterS: 0 },
@@ -32,7 +32,8 @@ ${Object.entries(SETUPS)
   --quick           shorter waits and 10 accounts: to see that it works, and roughly what comes out
   --json FILE       writes the JSON there instead of on standard output
 
-The table goes to standard error. memory: 60 s idle, 60 s with a message a second to each account, 60 s idle.
+The table goes to standard error. memory: two minutes idle (the CPU is that of the second), 60 s with a message a second to each account,
+60 s idle.
 `
 const MOST_ACCOUNTS = 500
 

@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { Agent, request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
+import { text as readText } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { SimulatorEvent } from '../simulator/events.ts'
 import type { Fault } from '../simulator/faults.ts'
@@ -11,6 +13,8 @@ const COMMAND = fileURLToPath(new URL('../simulator/simulator-command.js', impor
 /** The simulator in a process of its own, so that what it costs is not taken for what the service costs. */
 export class SimulatorProcess {
   readonly #child: ChildProcess
+  /** Few connections, so that hundreds of calls a second wait here and not in the simulator's backlog. */
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 })
   readonly #ready: { url: string; noiseRootKey: string; controlUrl: string }
 
   private constructor(child: ChildProcess, ready: { url: string; noiseRootKey: string; controlUrl: string }) {
@@ -90,15 +94,16 @@ export class SimulatorProcess {
     const exit = once(this.#child, 'exit')
     this.#child.kill('SIGTERM')
     await exit
+    this.#agent.destroy()
   }
 
   async #call(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await fetch(this.#ready.controlUrl + path, {
-      method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    if (!response.ok) throw new Error(`The simulator answered ${response.status} to ${method} ${path}: ${text}`)
+    const call = request(this.#ready.controlUrl + path, { method, agent: this.#agent })
+    call.end(body === undefined ? undefined : JSON.stringify(body))
+    const [response] = (await once(call, 'response')) as [IncomingMessage]
+    const text = await readText(response)
+    const { statusCode = 0 } = response
+    if (statusCode >= 400) throw new Error(`The simulator answered ${statusCode} to ${method} ${path}: ${text}`)
     return text === '' ? undefined : JSON.parse(text)
   }
 }

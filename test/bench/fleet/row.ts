@@ -47,8 +47,8 @@ export interface Row {
 /** Four pairings at a time, and no start begins before one of these is over. */
 const PAIR_AT_ONCE = 4
 const CONNECT_DEADLINE_MS = 600_000
-/** The idle CPU is counted over this last part of the settling. */
-const IDLE_WINDOW_S = 30
+/** The idle CPU is counted over this last part of the settling, so without the collection that follows each start. */
+const IDLE_WINDOW_S = 60
 const PART_S = 20
 
 export async function measureFleet(
