@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { knownPid } from '../fixtures/known-pid.ts'
 import { until } from '../fixtures/until.ts'
 
 const execute = promisify(execFile)
@@ -51,7 +52,7 @@ export class Container {
       'systemd to boot',
       async () => {
         if (nspawn.exitCode !== null) throw new Error(`systemd-nspawn ended with ${nspawn.exitCode}: ${said}`)
-        const [child] = childrenOf(nspawn.pid ?? -1)
+        const [child] = childrenOf(knownPid(nspawn.pid))
         if (child === undefined) return false
         this.#leader = child
         const { output } = await this.run('systemctl', 'is-system-running')

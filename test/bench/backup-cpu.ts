@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { knownPid } from '../fixtures/known-pid.ts'
 import { freePort } from '../fixtures/firestore-emulator.ts'
 import { testPhones } from '../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
@@ -98,7 +99,7 @@ async function measureFleet(isOn: boolean, { accounts, seconds, settleS }: Optio
       return { supervisorPercent: percent, backups: (await revisions()) - before.revisions, load: loadAverage() }
     }
     const idle = await measure()
-    for (const { process: worker } of rows) process.kill(worker.pid ?? -1, 'SIGUSR2')
+    for (const { process: worker } of rows) process.kill(knownPid(worker.pid), 'SIGUSR2')
     const busy = await measure()
     return { idle, busy }
   } finally {

@@ -4,6 +4,7 @@ import { Agent, request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text as readText } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { knownPid } from '../fixtures/known-pid.ts'
 import type { SimulatorEvent } from '../simulator/events.ts'
 import type { Fault } from '../simulator/faults.ts'
 import type { Attempt } from '../simulator/service.ts'
@@ -35,7 +36,7 @@ export class SimulatorProcess {
   }
 
   get pid(): number {
-    return this.#child.pid ?? -1
+    return knownPid(this.#child.pid)
   }
 
   get url(): string {

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { knownPid } from '../../fixtures/known-pid.ts'
 import { until } from '../../fixtures/until.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
 import type { Setup } from './setup.ts'
@@ -59,11 +60,11 @@ export class PlainSetup implements Setup {
   }
 
   pids(): { parent: undefined; workers: number[] } {
-    return { parent: undefined, workers: [...this.#children.values()].map(({ pid }) => pid ?? -1) }
+    return { parent: undefined, workers: [...this.#children.values()].map(({ pid }) => knownPid(pid)) }
   }
 
   pidOf(phone: string): number {
-    return (this.#children.get('all') ?? this.#children.get(phone))?.pid ?? -1
+    return knownPid((this.#children.get('all') ?? this.#children.get(phone))?.pid)
   }
 
   async stop(): Promise<void> {

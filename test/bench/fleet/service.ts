@@ -1,3 +1,4 @@
+import { knownPid } from '../../fixtures/known-pid.ts'
 import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
 import { readQr } from '../../fixtures/qr-reader.ts'
 import { until } from '../../fixtures/until.ts'
@@ -14,7 +15,8 @@ export class ServiceSetup implements Setup {
   readonly #simulator: SimulatorProcess
   readonly #sessionsPath: string
   readonly #phoneOf = new Map<string, string>()
-  readonly #pidOf = new Map<string, number>()
+  /** By account: a worker is there before it is known which phone it is for. */
+  readonly #pids = new Map<string, number>()
   #service: SupervisorProcess | undefined
 
   constructor(name: 'bundled' | 'unbundled', simulator: SimulatorProcess, sessionsPath: string) {
@@ -25,7 +27,7 @@ export class ServiceSetup implements Setup {
 
   async start(): Promise<void> {
     this.connectedAtMs.clear()
-    this.#pidOf.clear()
+    this.#pids.clear()
     const service = new SupervisorProcess({
       sessionsPath: this.#sessionsPath,
       onLine: (line) => this.#onLine(line),
@@ -58,11 +60,12 @@ export class ServiceSetup implements Setup {
   }
 
   pids(): { parent: number; workers: number[] } {
-    return { parent: this.#running().pid, workers: [...this.#pidOf.values()] }
+    return { parent: this.#running().pid, workers: [...this.#pids.values()] }
   }
 
   pidOf(phone: string): number {
-    return this.#pidOf.get(phone) ?? -1
+    const [accountId = ''] = [...this.#phoneOf].find(([, known]) => known === phone) ?? []
+    return knownPid(this.#pids.get(accountId))
   }
 
   async stop(): Promise<void> {
@@ -87,9 +90,10 @@ export class ServiceSetup implements Setup {
       pid?: number
     }
     const atMs = Date.parse(line.time)
-    const phone = this.#phoneOf.get(line.accountId) ?? line.accountId
-    if (line.event === 'child.spawned' && line.pid !== undefined) this.#pidOf.set(phone, line.pid)
-    if (line.event === 'connection.connected') this.connectedAtMs.set(phone, atMs)
+    if (line.event === 'child.spawned' && line.pid !== undefined) this.#pids.set(line.accountId, line.pid)
+    if (line.event === 'connection.connected') {
+      this.connectedAtMs.set(this.#phoneOf.get(line.accountId) ?? line.accountId, atMs)
+    }
     if (line.messageId !== undefined) this.received.set(line.messageId, atMs)
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { knownPid } from '../../fixtures/known-pid.ts'
 import type { DashboardBody, SupervisorProcess } from '../../fixtures/supervisor-process.ts'
 import { cpuS, loadAverage } from '../machine.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
@@ -57,7 +58,7 @@ export async function measureDrop(fleet: Fleet, mode: Mode, outageS: number): Pr
   const { service, simulator, accounts } = fleet
   const loadBefore = loadAverage()
   const before = await service.dashboard()
-  const pids = before.accounts.map(({ process }) => process.pid ?? -1)
+  const pids = before.accounts.map(({ process }) => knownPid(process.pid))
   const cpu = (): Cpu => ({
     supervisorS: cpuS(service.pid),
     workersS: pids.reduce((sum, pid) => sum + cpuS(pid), 0),
@@ -131,7 +132,7 @@ export async function measureDrop(fleet: Fleet, mode: Mode, outageS: number): Pr
     said: { trouble: said.trouble?.message ?? null, statuses: statusesOf(said) },
     troubleAfter: after.trouble !== null,
     everNeedsQr: needsQr.size,
-    processesChanged: after.accounts.filter(({ process }) => !pids.includes(process.pid ?? -1)).length,
+    processesChanged: after.accounts.filter(({ process }) => !pids.some((pid) => pid === process.pid)).length,
     loadBefore,
     loadAfter: loadAverage(),
   }

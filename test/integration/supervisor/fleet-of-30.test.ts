@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { knownPid } from '../../fixtures/known-pid.ts'
 import { pair, pairAll, testPhones } from '../../fixtures/paired-fleet.ts'
 import { isAlive, SupervisorProcess, type AccountView } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
@@ -118,7 +119,7 @@ await t.test('a fleet of 30', async (t) => {
 })
 
 function pidsOf(accounts: AccountView[]): number[] {
-  return accounts.map(({ process }) => process.pid ?? -1)
+  return accounts.map(({ process }) => knownPid(process.pid))
 }
 
 function socketsByPhone(connections: { id: number; phone?: string }[]): Map<string, number> {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { knownPid } from '../../fixtures/known-pid.ts'
 import { createApp } from '../../fixtures/in-process-app.ts'
 import { readQr } from '../../fixtures/qr-reader.ts'
 import { isAlive, TOKEN } from '../../fixtures/supervisor-process.ts'
@@ -35,7 +36,7 @@ t.test('a worker whose event loop hangs is killed and replaced; the other keeps 
     return account !== undefined && app.registry.statusOf(account).status === 'connected'
   }
   await until('both to connect', () => ids.every(connected), WAIT_MS)
-  const before = app.registry.get(hung)?.process?.pid ?? -1
+  const before = knownPid(app.registry.get(hung)?.process?.pid)
   const otherBefore = app.registry.get(other)?.process?.pid
 
   // A stopped process is what a hung event loop looks like from outside: alive, and silent.

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { knownPid } from '../../fixtures/known-pid.ts'
 import { pairAll, testPhones } from '../../fixtures/paired-fleet.ts'
 import { isAlive, SupervisorProcess } from '../../fixtures/supervisor-process.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
@@ -13,7 +14,7 @@ t.test('a worker that hangs while its supervisor is killed does not keep its acc
   await first.listening()
   const [accountId = '', other = ''] = await pairAll(first, simulator, testPhones(2))
   await first.connected(2)
-  const pid = (await first.account(accountId, () => true)).process.pid ?? -1
+  const pid = knownPid((await first.account(accountId, () => true)).process.pid)
   // What a hung event loop looks like from outside: it does not see that its supervisor is gone.
   process.kill(pid, 'SIGSTOP')
   t.teardown(() => {

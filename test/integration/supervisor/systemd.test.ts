@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
+import { knownPid } from '../../fixtures/known-pid.ts'
 import { freePort } from '../../fixtures/firestore-emulator.ts'
 import { Journald } from '../../fixtures/journald.ts'
 import { leftOutWithout } from '../../fixtures/machine-tools.ts'
@@ -52,7 +53,7 @@ await t.test(
     t.equal(added.accountId, b)
     await systemd.told('STATUS=2/2 connected')
     const pidOf = async (accountId: string): Promise<number> =>
-      (await service.account(accountId, ({ status }) => status === 'connected')).process.pid ?? -1
+      knownPid((await service.account(accountId, ({ status }) => status === 'connected')).process.pid)
 
     await t.test("one account's log by its name, by field, by priority", async (t) => {
       const text = journal.text('-t', a, '--output=cat')

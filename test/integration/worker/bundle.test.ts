@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import t from 'tap'
+import { knownPid } from '../../fixtures/known-pid.ts'
 import { makeCodeCache } from '../../../shared/make-code-cache.ts'
 import { BUNDLE_ENVIRONMENT, BUNDLE_FILES, BUNDLE_FLAGS } from '../../../shared/worker-process.ts'
 import { buildBundle } from '../../../worker/bundle/build.ts'
@@ -68,7 +69,7 @@ await t.test('accounts live in bundled workers', async (t) => {
     bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0xff
     writeFileSync(cache, bytes)
     const [account] = await service.connected(1)
-    process.kill(account?.process.pid ?? -1, 'SIGKILL')
+    process.kill(knownPid(account?.process.pid), 'SIGKILL')
     t.match(await service.logged('code_cache.unused'), { cause: /damaged/ })
     await service.account(
       account?.accountId ?? '',
