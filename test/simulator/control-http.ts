@@ -21,6 +21,8 @@ const NO_CONTENT = 204
  */
 export async function startControl(simulator: Simulator, port: number): Promise<ControlServer> {
   const server = createServer((request, response) => void handleControl(simulator, request, response))
+  // A client's connections stay: ending an idle one crosses with the next call over it, which is then reset.
+  server.keepAliveTimeout = 0
   await listenOn(server, port)
   const address = server.address()
   const boundPort = typeof address === 'object' && address ? address.port : port

@@ -29,7 +29,10 @@ export async function sendTraffic(simulator: SimulatorProcess, options: TrafficO
     const phone = phones[at % phones.length] ?? ''
     const contact = String(FIRST_CONTACT + (Math.floor(at / phones.length) % CONTACTS))
     const atMs = Date.now()
-    sending.push(simulator.sendText(phone, contact, `message ${at}`).then((id) => ({ phone, id, atMs })))
+    const sent = simulator.sendText(phone, contact, `message ${at}`).then((id) => ({ phone, id, atMs }))
+    // Told below, when all are awaited; one that nobody awaits yet would end the bench and leave its processes behind.
+    sent.catch(() => undefined)
+    sending.push(sent)
     await pause(Math.max(0, startedMs + (at + 1) * gapMs - performance.now()))
   }
   return Promise.all(sending)
