@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { withSetup } from './fleet/make-setup.ts'
 import { measureFleet, type Row, type Times } from './fleet/row.ts'
-import { SETUPS, type SetupName } from './fleet/setup.ts'
-import { countsOf, markdown, publish, runBench, say, setupsOf } from './options.ts'
+import { SETUPS } from './fleet/setup.ts'
+import { countsOf, markdown, namesOf, publish, runBench, say } from './options.ts'
 
 /**
  * What accounts cost that are really logged in: memory and CPU of a start, of idling and of traffic, latency, the end.
@@ -84,7 +84,7 @@ await runBench(USAGE, async () => {
   const phase = name as keyof typeof PHASES
   const times = values.quick ? QUICK[phase] : PHASES[phase]
   const counts = countsOf('--accounts', values.accounts ?? (values.quick ? '10' : '30'), MOST_ACCOUNTS)
-  const setups: SetupName[] = setupsOf(values.setups)
+  const setups = namesOf('--setups', values.setups, SETUPS)
   const rows: Row[] = []
   for (const accounts of counts) {
     for (const setup of setups) {

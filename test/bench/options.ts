@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { describeMachine } from './machine.ts'
-import { SETUPS, type SetupName } from './fleet/setup.ts'
 
 /** Somebody asked for what there is not: printed with the usage, exit code 64. */
 export class UsageError extends Error {}
@@ -14,13 +13,17 @@ export function countsOf(name: string, text: string, most: number): number[] {
   })
 }
 
-/** @throws UsageError */
-export function setupsOf(text: string): SetupName[] {
-  const known = Object.keys(SETUPS) as SetupName[]
+/** Comma-separated names, each a key of `known`. @throws UsageError */
+export function namesOf<Name extends string>(
+  flag: string,
+  text: string,
+  known: Readonly<Record<Name, string>>,
+): Name[] {
+  const names = Object.keys(known) as Name[]
   return text.split(',').map((part) => {
-    const setup = known.find((name) => name === part)
-    if (setup === undefined) throw new UsageError(`--setups has "${part}": use ${known.join(', ')}.`)
-    return setup
+    const name = names.find((one) => one === part)
+    if (name === undefined) throw new UsageError(`${flag} has "${part}": use ${names.join(', ')}.`)
+    return name
   })
 }
 

@@ -7,7 +7,7 @@ import { withSetup } from './fleet/make-setup.ts'
 import { SETUPS, type Setup, type SetupName } from './fleet/setup.ts'
 import { latencyOf, sendTraffic, type Latency, type Sent } from './fleet/traffic.ts'
 import { loadAverage } from './machine.ts'
-import { countsOf, markdown, publish, runBench, say, setupsOf } from './options.ts'
+import { countsOf, markdown, namesOf, publish, runBench, say } from './options.ts'
 import type { SimulatorProcess } from './simulator-process.ts'
 
 /**
@@ -139,9 +139,9 @@ await runBench(USAGE, async () => {
   })
   if (values.help) return void process.stdout.write(USAGE)
   const [accounts = 30] = countsOf('--accounts', values.accounts ?? (values.quick ? '8' : '30'), MOST_ACCOUNTS)
-  const troubles = (Object.keys(TROUBLES) as Trouble[]).filter((name) => values.troubles.split(',').includes(name))
+  const troubles = namesOf('--troubles', values.troubles, TROUBLES)
   const rows: Row[] = []
-  for (const [at, name] of setupsOf(values.setups).entries()) {
+  for (const [at, name] of namesOf('--setups', values.setups, SETUPS).entries()) {
     say(`${name}, ${accounts} accounts ...`)
     await withSetup(name, async (setup, simulator) => {
       const phones = testPhones(accounts, FIRST_PHONE + at * 1000)

@@ -11,6 +11,9 @@ import type { Attempt } from '../simulator/service.ts'
 
 const COMMAND = fileURLToPath(new URL('../simulator/simulator-command.js', import.meta.url))
 
+/** Each call is answered within milliseconds, on a machine that is all but stuck within seconds. */
+const CALL_DEADLINE_MS = 60_000
+
 /** The simulator in a process of its own, so that what it costs is not taken for what the service costs. */
 export class SimulatorProcess {
   readonly #child: ChildProcess
@@ -99,7 +102,11 @@ export class SimulatorProcess {
   }
 
   async #call(method: string, path: string, body?: unknown): Promise<unknown> {
-    const call = request(this.#ready.controlUrl + path, { method, agent: this.#agent })
+    const call = request(this.#ready.controlUrl + path, {
+      method,
+      agent: this.#agent,
+      signal: AbortSignal.timeout(CALL_DEADLINE_MS),
+    })
     call.end(body === undefined ? undefined : JSON.stringify(body))
     const [response] = (await once(call, 'response')) as [IncomingMessage]
     const text = await readText(response)

@@ -29,10 +29,7 @@ export async function sendTraffic(simulator: SimulatorProcess, options: TrafficO
     const phone = phones[at % phones.length] ?? ''
     const contact = String(FIRST_CONTACT + (Math.floor(at / phones.length) % CONTACTS))
     const atMs = Date.now()
-    const sent = simulator.sendText(phone, contact, `message ${at}`).then((id) => ({ phone, id, atMs }))
-    // Told below, when all are awaited; one that nobody awaits yet would end the bench and leave its processes behind.
-    sent.catch(() => undefined)
-    sending.push(sent)
+    sending.push(simulator.sendText(phone, contact, `message ${at}`).then((id) => ({ phone, id, atMs })))
     await pause(Math.max(0, startedMs + (at + 1) * gapMs - performance.now()))
   }
   return Promise.all(sending)

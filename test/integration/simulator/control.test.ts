@@ -175,6 +175,14 @@ await t.test('wrong flags, and a port that is taken, end the command with one li
   )
 })
 
+await t.test('an idle connection is not ended: the next call over it could be reset', async (t) => {
+  const { controlUrl } = await start(t)
+  // A server that is going to end it says after how long.
+  const { headers } = await fetch(controlUrl)
+  t.equal(headers.get('connection'), 'keep-alive')
+  t.equal(headers.get('keep-alive'), null)
+})
+
 await t.test('goes when its parent goes', async (t) => {
   const { child } = await start(t, '--exit-with-parent')
   child.stdin.end()
