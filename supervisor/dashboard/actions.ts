@@ -73,21 +73,22 @@ async function carryOut(action: ActionName, accountIds: readonly string[]): Prom
 /** Waits, without asking twice in between, until the bulk action has ended, and tells what failed. */
 async function reportEnd(actionId: string, action: ActionName): Promise<void> {
   for (;;) {
+    // From before the question: the word that it has ended may overtake the answer that it runs.
+    const before = fleet.value
     const { action: state } = await request<{ action: { finishedAt: string | null; results: ActionResult[] } }>(
       'GET',
       `/api/whatsapp/actions/${actionId}`,
     )
     if (state.finishedAt !== null) return tellResults(action, state.results)
-    await fleetChange((running) => !running.includes(actionId))
+    await fleetWithout(actionId, before)
   }
 }
 
-/** Resolves with the next word of the fleet that finds `wanted` true. */
-function fleetChange(wanted: (runningIds: string[]) => boolean): Promise<void> {
+/** Resolves when the fleet's facts are others than `before` and don't have the action among those that run. */
+function fleetWithout(actionId: string, before: typeof fleet.value): Promise<void> {
   return new Promise((resolve) => {
-    const before = fleet.value
     const stop = fleet.subscribe((facts) => {
-      if (facts === before || !wanted(facts?.actions.map(({ id }) => id) ?? [])) return
+      if (facts === before || facts?.actions.some(({ id }) => id === actionId)) return
       // Not within its own call: `stop` is not there yet when a signal calls at once.
       queueMicrotask(() => stop())
       resolve()
