@@ -139,6 +139,7 @@ export class HeldSession {
     const session = await openSession({
       dir: this.#dir,
       fs,
+      clock,
       log: (event, fields) => log.info({ event, ...fields }, 'Session'),
       ...(start.backup ? { onCommit } : {}),
     })

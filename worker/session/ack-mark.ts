@@ -8,11 +8,14 @@
  * Invariants
  * - It is written after the fdatasync of the record it names, so what it claims is always true.
  * - It is a lower bound: older than the log is normal, and absent or unreadable claims nothing.
- * - It is not synced with each record (that would cost a second block per message) but left to the kernel, which
- *   writes it within about half a minute: a process killed loses none of it, a power loss at most that half minute.
+ * - It is written at the opening, then every LAG_MS while there is something to note, and at the closing: a write for
+ *   each record would be a twentieth of what a message costs. It is not synced before the closing but left to the kernel,
+ *   which writes it within about half a minute. So a process killed leaves it LAG_MS behind, a power loss half a minute
+ *   more. Both leave a log that is whole as far as it was acknowledged; what the mark is there to find comes later.
  * - It is overwritten in place, 64 bytes inside one sector, so that a full disk can't stop it.
  */
 import { join } from 'node:path'
+import type { Clock, Timer } from '../../shared/clock.ts'
 import { crc32 } from './crc32.ts'
 import { isAbsent, storageError } from '../../shared/session/session-error.ts'
 import { writeFully, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
@@ -20,6 +23,8 @@ import { writeFully, type SessionFile, type SessionFs } from '../../shared/sessi
 export const ACK_NAME = 'session.ack'
 /** One line of text, so that a person can read it: `acknowledged 0000000000001234 89abcdef`, filled with spaces. */
 const LINE_BYTES = 64
+/** How long a record may be durable without being noted. */
+const LAG_MS = 5000
 const LINE = /^acknowledged (\d{16}) ([0-9a-f]{8}) *\n$/
 
 export function encodeAck(revision: number): Buffer {
@@ -48,9 +53,9 @@ export async function readAck(fs: SessionFs, dir: string): Promise<number | unde
 }
 
 export interface AckMark {
-  /** Notes that `revision` is durable; returns at once, the last call wins. */
+  /** Notes within LAG_MS that `revision` is durable; returns at once, the last call wins. */
   advance(revision: number): void
-  /** Waits for the write under way, syncs and closes. May be called twice. */
+  /** Notes the last one, syncs and closes. May be called twice. */
   close(): Promise<void>
 }
 
@@ -62,6 +67,7 @@ export async function openAck(
   fs: SessionFs,
   dir: string,
   revision: number,
+  clock: Clock,
   onError: (error: unknown) => void,
 ): Promise<AckMark> {
   const path = join(dir, ACK_NAME)
@@ -69,6 +75,7 @@ export async function openAck(
   let wanted = revision
   let written = 0
   let broken = false
+  let timer: Timer | undefined
   let writing: Promise<void> | undefined
   let closing: Promise<void> | undefined
 
@@ -86,13 +93,26 @@ export async function openAck(
     writing = undefined
   }
 
+  const begin = (): void => {
+    if (written < wanted && !broken) writing ??= write()
+  }
+
   const advance = (to: number): void => {
     if (closing !== undefined || broken) return
     wanted = Math.max(wanted, to)
-    if (written < wanted) writing ??= write()
+    timer ??= clock.setTimer(
+      LAG_MS,
+      () => {
+        timer = undefined
+        begin()
+      },
+      { unref: true },
+    )
   }
 
   const finish = async (): Promise<void> => {
+    timer?.cancel()
+    begin()
     await writing
     try {
       if (!broken) await file.datasync()
@@ -101,7 +121,7 @@ export async function openAck(
     }
   }
 
-  advance(revision)
+  begin()
   return { advance, close: () => (closing ??= finish()) }
 }
 

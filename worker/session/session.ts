@@ -20,6 +20,7 @@
  */
 import { join } from 'node:path'
 import { initAuthCreds, type AuthenticationCreds, type AuthenticationState } from '@whiskeysockets/baileys'
+import { systemClock, type Clock } from '../../shared/clock.ts'
 import { errnoOf } from '../../shared/errors.ts'
 import { openAck, readAck, type AckMark } from './ack-mark.ts'
 import { createKeyStore, credsEntry } from './auth-state.ts'
@@ -75,17 +76,17 @@ export interface OpenSessionOptions {
   readonly onCommit?: (revision: number, creds: boolean) => void
   readonly compaction?: CompactionLimits
   readonly fs?: SessionFs
-  readonly nowMs?: () => number
+  readonly clock?: Clock
 }
 
 /** Rejects with session_damaged, session_conflict, session_version or storage_*; see the table above. */
 export async function openSession(options: OpenSessionOptions): Promise<Session> {
-  const { dir, fs = nodeFs, nowMs = Date.now, log: tell = () => {} } = options
+  const { dir, fs = nodeFs, clock = systemClock, log: tell = () => {} } = options
   await fs.makeDir(dir).catch((error: unknown) => {
     throw storageError(error, 'make', dir)
   })
   const found = await inspectDir(fs, dir)
-  const origin = await ensureLog(fs, dir, found, nowMs, tell)
+  const origin = await ensureLog(fs, dir, found, clock, tell)
   const parts: { ack?: AckMark; creds?: CredsFile } = {}
   const log = await openLog({
     fs,
@@ -117,7 +118,7 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     for (const name of found.leftovers) await removeIfPresent(fs, join(dir, name))
     parts.creds = openCredsFile(fs, dir, (error) => tell('session.creds_file_failed', { errno: errnoOf(error) }))
     const onAckError = (error: unknown): void => tell('session.ack_failed', { errno: errnoOf(error) })
-    const ack = await openAck(fs, dir, log.revision, onAckError).catch(onAckError)
+    const ack = await openAck(fs, dir, log.revision, clock, onAckError).catch(onAckError)
     if (ack !== undefined) parts.ack = ack
     if (!(await holds(fs, join(dir, CREDS_FILE), credsBytes))) parts.creds.update(credsBytes)
     await parts.creds.settled()
@@ -134,7 +135,7 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     })
     const inbox = await readInbox(log)
     const made = { credsFile: parts.creds, ack: parts.ack }
-    return buildSession({ ...made, log, creds, credsBytes, origin, inbox, recovery, nowMs })
+    return buildSession({ ...made, log, creds, credsBytes, origin, inbox, recovery, clock })
   } catch (error) {
     await log.close()
     await parts.creds?.settled()
@@ -148,7 +149,7 @@ async function ensureLog(
   fs: SessionFs,
   dir: string,
   found: SessionDir,
-  nowMs: () => number,
+  clock: Clock,
   tell: (event: string, fields: object) => void,
 ): Promise<SessionOrigin> {
   if (found.log) return 'existing'
@@ -168,7 +169,7 @@ async function ensureLog(
   }
   try {
     if (found.creds) {
-      const report = await importStockFiles(fs, dir, found, nowMs())
+      const report = await importStockFiles(fs, dir, found, clock.nowMs())
       tell('session.imported', { ...report, unknownFiles: found.unknownFiles })
       return 'imported'
     }
@@ -245,11 +246,11 @@ interface SessionParts {
   readonly origin: SessionOrigin
   readonly inbox: readonly InboxRecord[]
   readonly recovery: Recovery | undefined
-  readonly nowMs: () => number
+  readonly clock: Clock
 }
 
 function buildSession(parts: SessionParts): Session {
-  const { log, creds, credsBytes, credsFile, ack, origin, inbox, recovery, nowMs } = parts
+  const { log, creds, credsBytes, credsFile, ack, origin, inbox, recovery, clock } = parts
   let lastCreds = credsBytes
   let closing: Promise<void> | undefined
 
@@ -276,7 +277,7 @@ function buildSession(parts: SessionParts): Session {
       lastCreds = entry.value
       return log.append([entry])
     },
-    proveWritable: () => log.append([{ key: PROOF_KEY, value: Buffer.from(String(nowMs())) }]),
+    proveWritable: () => log.append([{ key: PROOF_KEY, value: Buffer.from(String(clock.nowMs())) }]),
     snapshot: () => log.snapshot(),
     flush: async () => {
       await log.flush()

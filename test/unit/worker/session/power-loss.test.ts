@@ -4,6 +4,7 @@
  */
 import { initAuthCreds } from '@whiskeysockets/baileys'
 import t from 'tap'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { parseCreds, serializeCreds } from '../../../../worker/session/creds.ts'
 import { openSession } from '../../../../worker/session/session.ts'
 import { SimulatedDisk, type DiskTree } from './fixtures/disk.ts'
@@ -34,7 +35,8 @@ function stockTree(): DiskTree {
 
 async function live(disk: SimulatedDisk, life: Life, from: number, random: Random): Promise<void> {
   const compaction = { factor: 1, slackBytes: random.between(1000, 20_000) }
-  const session = await openSession({ dir: DIR, fs: disk, compaction, nowMs: () => 0 })
+  const clock = new ManualClock()
+  const session = await openSession({ dir: DIR, fs: disk, compaction, clock })
   life.opened = true
   if ((await readCount(session)) < from) throw new Error(`batch ${from} was read once and is gone`)
   const waiting: Promise<void>[] = []
@@ -48,6 +50,8 @@ async function live(disk: SimulatedDisk, life: Life, from: number, random: Rando
       session.authState.creds.nextPreKeyId = number
       waiting.push(session.saveCreds())
     }
+    // What was acknowledged is noted in the middle of it all.
+    if (random.chance(0.3)) clock.advance(5000)
     if (random.chance(0.6)) await Promise.all(waiting.splice(0))
   }
 }
@@ -76,7 +80,7 @@ async function round(seed: number): Promise<string | undefined> {
     const file = account !== undefined && !Buffer.isBuffer(account) ? account.account : undefined
     const credsFile = file !== undefined && !Buffer.isBuffer(file) ? file['creds.json'] : undefined
     if (Buffer.isBuffer(credsFile)) parseCreds(credsFile, 'creds.json')
-    const session = await openSession({ dir: DIR, fs: disk, nowMs: () => 0 })
+    const session = await openSession({ dir: DIR, fs: disk, clock: new ManualClock() })
     if (taken && session.origin === 'new') return `life ${number}: the session to take over became a new one`
     const { count, problem } = await verify(session, life.acknowledged, life.submitted)
     if (problem !== undefined) return `life ${number}: ${problem}`

@@ -5,6 +5,7 @@
 import { initAuthCreds, type AuthenticationCreds } from '@whiskeysockets/baileys'
 import fc from 'fast-check'
 import t from 'tap'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { messageOf } from '../../../../shared/errors.ts'
 import { SessionError } from '../../../../shared/session/session-error.ts'
 import { encodeAck } from '../../../../worker/session/ack-mark.ts'
@@ -63,7 +64,12 @@ function isSame(a: DiskTree, b: DiskTree): boolean {
 /** A session of so many batches, closed; `slackBytes` decides how often it was compacted. */
 async function written(batches: number, slackBytes: number): Promise<DiskTree> {
   const disk = SimulatedDisk.of({ sessions: { account: { 'creds.json': serializeCreds(linkedCreds()) } } })
-  const session = await openSession({ dir: DIR, fs: disk, compaction: { factor: 1, slackBytes }, nowMs: () => NOW_MS })
+  const session = await openSession({
+    dir: DIR,
+    fs: disk,
+    compaction: { factor: 1, slackBytes },
+    clock: new ManualClock({ epochOffsetMs: NOW_MS }),
+  })
   for (let number = 1; number <= batches; number++) {
     await session.authState.keys.set({ 'lid-mapping': batchOf(number) })
     if (number % 7 === 0) {
@@ -272,7 +278,7 @@ t.test('an identity that was never linked, or is not that of creds.json, is not 
 
 t.test('the inbox begins anew: numbers used since the state would name other messages', async (t) => {
   const disk = SimulatedDisk.of({ sessions: { account: { 'creds.json': serializeCreds(linkedCreds()) } } })
-  const session = await openSession({ dir: DIR, fs: disk, nowMs: () => NOW_MS })
+  const session = await openSession({ dir: DIR, fs: disk, clock: new ManualClock({ epochOffsetMs: NOW_MS }) })
   const inbox = new Inbox('one', session.inbox)
   await session.authState.keys.set(inboxData(inbox.add('stanza', 'ID', NOW_MS)))
   for (let number = 1; number <= 3; number++) await session.authState.keys.set({ 'lid-mapping': batchOf(number) })
