@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { withSetup } from './fleet/make-setup.ts'
 import { measureFleet, type Row, type Times } from './fleet/row.ts'
 import { SETUPS } from './fleet/setup.ts'
-import { countsOf, markdown, namesOf, publish, runBench, say } from './options.ts'
+import { countOf, countsOf, markdown, namesOf, publish, runBench, say } from './options.ts'
 
 /**
  * What accounts cost that are really logged in: memory and CPU of a start, of idling and of traffic, latency, the end.
@@ -10,16 +10,16 @@ import { countsOf, markdown, namesOf, publish, runBench, say } from './options.t
  * The names of the bench only differ in what they leave out.
  */
 const PHASES = {
-  memory: { settleS: 120, trafficS: 60, afterS: 60 },
-  start: { settleS: 2, trafficS: 0, afterS: 0 },
-  messages: { settleS: 10, trafficS: 60, afterS: 5 },
-  stop: { settleS: 10, trafficS: 0, afterS: 0 },
+  memory: { settleS: 120, trafficS: 60, afterS: 60, soakMessages: 0 },
+  start: { settleS: 2, trafficS: 0, afterS: 0, soakMessages: 0 },
+  messages: { settleS: 10, trafficS: 60, afterS: 5, soakMessages: 0 },
+  stop: { settleS: 10, trafficS: 0, afterS: 0, soakMessages: 0 },
 } as const satisfies Record<string, Times>
 const QUICK: Readonly<Record<keyof typeof PHASES, Times>> = {
-  memory: { settleS: 45, trafficS: 20, afterS: 45 },
-  start: { settleS: 2, trafficS: 0, afterS: 0 },
-  messages: { settleS: 2, trafficS: 20, afterS: 1 },
-  stop: { settleS: 2, trafficS: 0, afterS: 0 },
+  memory: { settleS: 45, trafficS: 20, afterS: 45, soakMessages: 0 },
+  start: { settleS: 2, trafficS: 0, afterS: 0, soakMessages: 0 },
+  messages: { settleS: 2, trafficS: 20, afterS: 1, soakMessages: 0 },
+  stop: { settleS: 2, trafficS: 0, afterS: 0, soakMessages: 0 },
 }
 
 const USAGE = `Usage: npm run bench -- memory|start|messages|stop [options]
@@ -29,6 +29,7 @@ const USAGE = `Usage: npm run bench -- memory|start|messages|stop [options]
 ${Object.entries(SETUPS)
   .map(([name, is]) => `                      ${name.padEnd(13)} ${is}`)
   .join('\n')}
+  --soak COUNT      so many messages more to each account, 200 a second to all together; memory after each quarter
   --quick           shorter waits and 10 accounts: to see that it works, and roughly what comes out
   --json FILE       writes the JSON there instead of on standard output
 
@@ -36,6 +37,7 @@ The table goes to standard error. memory: two minutes idle (the CPU is that of t
 60 s idle.
 `
 const MOST_ACCOUNTS = 500
+const MOST_SOAKED = 999_999
 
 /** Numbers that no account of another row has. */
 const FIRST_PHONE = 40_700_000_001
@@ -43,7 +45,7 @@ const PHONES_APART = 1000
 
 const HEAD = [
   ...['setup', 'accounts', 'connected after s', 'CPU s a start', 'idle MiB', 'max', 'parent MiB', 'idle CPU s/min'],
-  ...['traffic MiB', 'CPU ms/message', 'p50/p99 ms', 'lost', 'afterwards MiB', 'stop s', 'load'],
+  ...['traffic MiB', 'CPU ms/message', 'p50/p99 ms', 'lost', 'afterwards MiB', 'soak MiB', 'stop s', 'load'],
 ]
 
 function cellsOf(row: Row): string[] {
@@ -62,6 +64,7 @@ function cellsOf(row: Row): string[] {
     traffic === null ? '' : `${traffic.latency.p50Ms}/${traffic.latency.p99Ms}`,
     traffic === null ? '' : String(traffic.latency.lost),
     row.afterTraffic === null ? '' : String(row.afterTraffic.pssMib),
+    row.soak === null ? '' : row.soak.after.map(({ pssMib }) => pssMib).join(', '),
     String(row.stopS),
     row.load.after.split(' ')[0] ?? '',
   ]
@@ -75,6 +78,7 @@ await runBench(USAGE, async () => {
     options: {
       accounts: { type: 'string' },
       setups: { type: 'string', default: Object.keys(SETUPS).join(',') },
+      soak: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -82,7 +86,8 @@ await runBench(USAGE, async () => {
   })
   if (values.help) return void process.stdout.write(USAGE)
   const phase = name as keyof typeof PHASES
-  const times = values.quick ? QUICK[phase] : PHASES[phase]
+  const soakMessages = values.soak === undefined ? 0 : countOf('--soak', values.soak, MOST_SOAKED)
+  const times = { ...(values.quick ? QUICK[phase] : PHASES[phase]), soakMessages }
   const counts = countsOf('--accounts', values.accounts ?? (values.quick ? '10' : '30'), MOST_ACCOUNTS)
   const setups = namesOf('--setups', values.setups, SETUPS)
   const rows: Row[] = []

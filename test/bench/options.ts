@@ -13,6 +13,13 @@ export function countsOf(name: string, text: string, most: number): number[] {
   })
 }
 
+/** One whole number above zero. @throws UsageError */
+export function countOf(name: string, text: string, most: number): number {
+  const [value = 0, ...more] = countsOf(name, text, most)
+  if (more.length > 0) throw new UsageError(`${name} has "${text}": use one number.`)
+  return value
+}
+
 /** Comma-separated names, each a key of `known`. @throws UsageError */
 export function namesOf<Name extends string>(
   flag: string,
@@ -49,9 +56,14 @@ export async function runBench(usage: string, run: () => Promise<void>): Promise
   try {
     await run()
   } catch (error) {
-    const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error)
+    const isUsage = error instanceof UsageError || isOptionError(error)
     const message = error instanceof Error ? error.message : String(error)
     process.stderr.write(isUsage ? `${message}\n\n${usage}` : `${message}\n`)
     process.exitCode = isUsage ? 64 : 1
   }
+}
+
+/** What util.parseArgs says of an option that there is not, or that is not complete. */
+function isOptionError(error: unknown): boolean {
+  return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_')
 }

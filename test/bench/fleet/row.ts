@@ -12,6 +12,8 @@ export interface Times {
   settleS: number
   trafficS: number
   afterS: number
+  /** Messages to each account after that, in SOAK_PARTS parts. */
+  soakMessages: number
 }
 
 interface Memory {
@@ -40,6 +42,8 @@ export interface Row {
   idleCpuSPerMinute: number
   traffic: (Memory & { perSecond: number; cpuMsPerMessage: number; parts: TrafficPart[]; latency: Latency }) | null
   afterTraffic: Memory | null
+  /** After each part of the soak, when it has been quiet for SOAK_QUIET_S. */
+  soak: { messagesEach: number; lost: number; after: Memory[] } | null
   stopS: number
   load: { before: string; after: string }
 }
@@ -50,6 +54,11 @@ const CONNECT_DEADLINE_MS = 600_000
 /** The idle CPU is counted over this last part of the settling, so without the collection that follows each start. */
 const IDLE_WINDOW_S = 60
 const PART_S = 20
+const SOAK_PARTS = 4
+/** To all accounts together: what two cores carry with the simulator on them. */
+const SOAK_PER_SECOND = 200
+/** A worker collects its garbage after 20 s without anything, and looks for it every 10 s. */
+const SOAK_QUIET_S = 60
 
 export async function measureFleet(
   setup: Setup,
@@ -110,6 +119,7 @@ export async function measureFleet(
     await pause(times.afterS * 1000)
     afterTraffic = memoryOf(setup, accounts)
   }
+  const soak = times.soakMessages > 0 ? await soakFleet(setup, simulator, phones, times.soakMessages) : null
   const stopMs = performance.now()
   await setup.stop()
   return {
@@ -122,9 +132,28 @@ export async function measureFleet(
     idleCpuSPerMinute: round((idleCpuS * 60) / windowS),
     traffic,
     afterTraffic,
+    soak,
     stopS: round(secondsSince(stopMs)),
     load: { before, after: loadAverage() },
   }
+}
+
+async function soakFleet(
+  setup: Setup,
+  simulator: SimulatorProcess,
+  phones: readonly string[],
+  messages: number,
+): Promise<Row['soak']> {
+  const perSecond = SOAK_PER_SECOND / phones.length
+  const after: Memory[] = []
+  let lost = 0
+  for (let part = 0; part < SOAK_PARTS; part++) {
+    const sent = await sendTraffic(simulator, { phones, perSecond, seconds: messages / SOAK_PARTS / perSecond })
+    await pause(SOAK_QUIET_S * 1000)
+    lost += latencyOf(setup, sent).lost
+    after.push(memoryOf(setup, phones.length))
+  }
+  return { messagesEach: messages, lost, after }
 }
 
 function memoryOf(setup: Setup, accounts: number): Memory {

@@ -145,6 +145,31 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
     await shows('Phone 2', 'Connected')
   })
 
+  await t.test('the end of a bulk action is told, also where it overtakes the answer that it still runs', async (t) => {
+    const progress = page.getByText(/^Pausing: /)
+    let held = 0
+    await page.route('**/api/whatsapp/actions/*', async (route) => {
+      const answer = await route.fetch()
+      const { action } = (await answer.json()) as { action: { finishedAt: string | null } }
+      if (action.finishedAt === null) {
+        held++
+        await progress.waitFor()
+        await progress.waitFor({ state: 'detached' })
+      }
+      await route.fulfill({ response: answer })
+    })
+    const selected = page.getByRole('region', { name: 'Selected accounts' })
+    await page.getByLabel('Select all shown accounts').check()
+    await selected.getByRole('button', { name: 'Pause' }).click()
+    await page.getByText('Pausing 6 accounts: done.').waitFor()
+    t.equal(held, 1, 'the answer came when all was over')
+    await page.unroute('**/api/whatsapp/actions/*')
+    await page.getByLabel('Select all shown accounts').check()
+    await selected.getByRole('button', { name: 'Resume' }).click()
+    await page.getByText('Resuming 6 accounts: done.').waitFor()
+    await connectedRows(6)
+  })
+
   await t.test("an account's page has its history and its log, live", async (t) => {
     await page.getByRole('link', { name: 'Phone 3', exact: true }).click()
     await page.getByRole('heading', { name: 'Phone 3' }).waitFor()
