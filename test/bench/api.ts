@@ -8,14 +8,15 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
 import { accountIdOf } from '../../shared/account-id.ts'
-import { testPhones } from '../fixtures/paired-fleet.ts'
-import { readQr } from '../fixtures/qr-reader.ts'
+import { pair, testPhones } from '../fixtures/paired-fleet.ts'
 import { SupervisorProcess, TOKEN } from '../fixtures/supervisor-process.ts'
 import { CHANGE_FILE } from './api/change-file.ts'
 import type { ClientsOrder, ClientsReport } from './api/clients.ts'
 import { until } from '../fixtures/until.ts'
-import { cpuS, describeMachine, loadAverage } from './machine.ts'
+import { cpuS, loadAverage } from './machine.ts'
+import { countOf, countsOf, markdown, nameOf, publish, runBench, say } from './options.ts'
 import { SimulatorProcess } from './simulator-process.ts'
+import { withCleanup } from './with-cleanup.ts'
 
 /**
  * What watching costs, and how late it is: event streams and requests for the whole dashboard, from a process of their
@@ -35,7 +36,9 @@ const USAGE = `Usage: npm run bench -- api [options]
 const SUPERVISOR = new URL('./api/supervisor.js', import.meta.url)
 const CLIENTS = fileURLToPath(new URL('./api/clients.js', import.meta.url))
 const CONNECT_DEADLINE_MS = 300_000
-const say = (line: string): void => void process.stderr.write(`${line}\n`)
+const WORKERS = { like: 'what a supervisor hears of workers', real: 'real workers and the simulator' } as const
+const MOST_ACCOUNTS = 1000
+const MOST = 3600
 
 interface Options {
   accounts: number[]
@@ -60,26 +63,41 @@ function parseOptions(): Options | undefined {
       help: { type: 'boolean', default: false },
     },
   })
-  const accounts = values.accounts.split(',').map(Number)
-  const [clients = 0, changesPerS = 0, requestsPerS = 0, seconds = 0] = [
-    values.clients,
-    values.changes,
-    values.requests,
-    values.seconds,
-  ].map(Number)
-  const all = [...accounts, clients, changesPerS, requestsPerS, seconds]
-  const isWrong = all.some((number) => !Number.isInteger(number) || number < 1 || number > 3600)
-  if (values.help || isWrong || !['like', 'real'].includes(values.workers)) return undefined
-  return { accounts, isReal: values.workers === 'real', clients, changesPerS, requestsPerS, seconds, json: values.json }
+  if (values.help) return undefined
+  return {
+    accounts: countsOf('--accounts', values.accounts, MOST_ACCOUNTS),
+    isReal: nameOf('--workers', values.workers, WORKERS) === 'real',
+    clients: countOf('--clients', values.clients, MOST),
+    changesPerS: countOf('--changes', values.changes, MOST),
+    requestsPerS: countOf('--requests', values.requests, MOST),
+    seconds: countOf('--seconds', values.seconds, MOST),
+    json: values.json,
+  }
 }
 
-/** Sorted by size: of nothing there is nothing. */
-function percentiles(values: readonly number[]): {
+interface Percentiles {
   n: number
   p50: number | null
   p99: number | null
   max: number | null
-} {
+}
+
+interface Row {
+  accounts: number
+  workers: keyof typeof WORKERS
+  clients: number
+  seconds: number
+  dashboardMs: Percentiles
+  dashboardBytes: number
+  eventDelayMs: Percentiles
+  streamBytesPerSAndClient: number
+  streamsLost: number
+  supervisor: { cpuPercentQuiet: number; cpuPercentWatched: number; rssMiB: number }
+  load: string
+}
+
+/** Sorted by size: of nothing there is nothing. */
+function percentiles(values: readonly number[]): Percentiles {
   const sorted = [...values].sort((a, b) => a - b)
   const at = (share: number): number | null => {
     const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
@@ -101,7 +119,7 @@ async function cpuPercent(pid: number, during: Promise<unknown>): Promise<number
   return Math.round(share * 1000) / 10
 }
 
-async function measure(count: number, options: Options): Promise<object> {
+async function measure(count: number, options: Options): Promise<Row> {
   const { isReal, clients, changesPerS, requestsPerS, seconds } = options
   const sessionsPath = await mkdtemp(join(tmpdir(), 'bench-api-'))
   const simulator = isReal ? await SimulatorProcess.start() : undefined
@@ -116,10 +134,12 @@ async function measure(count: number, options: Options): Promise<object> {
     await writeFile(join(sessionsPath, CHANGE_FILE), String(Math.round((2 * 1000 * count) / changesPerS)))
   }
   const service = new SupervisorProcess({ sessionsPath, env, ...(isReal ? {} : { entry: SUPERVISOR }) })
-  // Nothing is left behind by a bench that is ended in the middle.
-  const giveUp = (): void => void Promise.all([service.end('SIGKILL'), simulator?.end()]).then(() => process.exit(1))
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, giveUp)
-  try {
+  const end = async (): Promise<void> => {
+    await service.end('SIGTERM')
+    await simulator?.end()
+    await rm(sessionsPath, { recursive: true, force: true })
+  }
+  return withCleanup(end, async () => {
     await service.listening()
     if (simulator !== undefined) await pairAll(service, simulator, phones)
     // Those that are like workers come and go from the begin: there may be no moment with all of them up.
@@ -156,12 +176,7 @@ async function measure(count: number, options: Options): Promise<object> {
       },
       load,
     }
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, giveUp)
-    await service.end('SIGTERM')
-    await simulator?.end()
-    await rm(sessionsPath, { recursive: true, force: true })
-  }
+  })
 }
 
 function accountsFile(phones: readonly string[]): string {
@@ -178,13 +193,11 @@ function accountsFile(phones: readonly string[]): string {
 
 async function pairAll(service: SupervisorProcess, simulator: SimulatorProcess, phones: string[]): Promise<void> {
   const limit = pLimit(4)
-  const pair = async (phone: string): Promise<void> => {
-    const { accountId, qrCode } = await service.add(phone)
-    const picture = qrCode ?? (await service.account(accountId, (account) => account.qrCode !== undefined)).qrCode ?? ''
-    await simulator.scan(readQr(picture), phone)
+  const pairWhole = async (phone: string): Promise<void> => {
+    const accountId = await pair(service, simulator, phone)
     await service.account(accountId, ({ status }) => status === 'connected', CONNECT_DEADLINE_MS)
   }
-  await Promise.all(phones.map((phone) => limit(() => pair(phone))))
+  await Promise.all(phones.map((phone) => limit(() => pairWhole(phone))))
 }
 
 /** One connection after another is cut: each drop is some four transitions (gone, waiting, opening, connected). */
@@ -219,18 +232,36 @@ function delaysByLog(service: SupervisorProcess, mark: number, { seen }: Clients
   })
 }
 
-const options = parseOptions()
-if (options === undefined) {
-  process.stdout.write(USAGE)
-  process.exitCode = 64
-} else {
-  const rows: object[] = []
-  for (const count of options.accounts) {
-    const row = await measure(count, options)
-    say(JSON.stringify(row))
-    rows.push(row)
-  }
-  const text = `${JSON.stringify({ bench: 'api', machine: describeMachine(), rows }, null, 2)}\n`
-  if (options.json === undefined) process.stdout.write(text)
-  else await writeFile(options.json, text)
+const HEAD = [
+  ...['accounts', 'workers', 'dashboard bytes', 'p50/p99 ms', 'events', 'delay p50/p99 ms', 'stream bytes/s each'],
+  ...["supervisor's CPU %: nobody looks", 'all look', 'RSS MiB', 'load'],
+]
+
+function cellsOf(row: Row): string[] {
+  const { accounts, workers, dashboardBytes, dashboardMs, eventDelayMs, streamBytesPerSAndClient, supervisor, load } =
+    row
+  return [
+    String(accounts),
+    workers,
+    String(dashboardBytes),
+    `${dashboardMs.p50}/${dashboardMs.p99}`,
+    String(eventDelayMs.n),
+    `${eventDelayMs.p50}/${eventDelayMs.p99}`,
+    String(streamBytesPerSAndClient),
+    String(supervisor.cpuPercentQuiet),
+    String(supervisor.cpuPercentWatched),
+    String(supervisor.rssMiB),
+    load.split(' ')[0] ?? '',
+  ]
 }
+
+await runBench(USAGE, async () => {
+  const options = parseOptions()
+  if (options === undefined) return void process.stdout.write(USAGE)
+  const rows: Row[] = []
+  for (const count of options.accounts) {
+    rows.push(await measure(count, options))
+    say(markdown(HEAD, rows.slice(-1).map(cellsOf)))
+  }
+  await publish('api', { rows }, markdown(HEAD, rows.map(cellsOf)), options.json)
+})

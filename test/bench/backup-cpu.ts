@@ -13,8 +13,10 @@ import { testPhones } from '../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
 import { until } from '../fixtures/until.ts'
 import { SESSION_FILE } from './backup-cpu/session-file.ts'
-import { cpuS, describeMachine, loadAverage } from './machine.ts'
+import { cpuS, loadAverage } from './machine.ts'
+import { countOf, markdown, namesOf, publish, runBench } from './options.ts'
 import { logOf } from './session-log.ts'
+import { withCleanup } from './with-cleanup.ts'
 
 /**
  * What backups cost the supervisor: the real service with the times of production, a Firestore over gRPC in a process of its
@@ -27,16 +29,22 @@ const USAGE = `Usage: npm run bench -- backup-cpu [options]
   --backups LIST    on, off (both, each with a service of its own)
   --seconds S       of each measurement (60)
   --settle S        before each (20)
+  --json FILE       writes the JSON there instead of on standard output
 `
 
 const EMULATOR = fileURLToPath(new URL('../fixtures/firestore-emulator-process.js', import.meta.url))
 const SUPERVISOR = new URL('./backup-cpu/supervisor.js', import.meta.url)
 
+const BACKUPS = { on: 'to a Firestore', off: 'none' } as const
+const MOST_ACCOUNTS = 1000
+const MOST_S = 3600
+
 interface Options {
   accounts: number
-  backups: string[]
+  backups: (keyof typeof BACKUPS)[]
   seconds: number
   settleS: number
+  json: string | undefined
 }
 
 function parseOptions(): Options | undefined {
@@ -46,15 +54,18 @@ function parseOptions(): Options | undefined {
       backups: { type: 'string', default: 'on,off' },
       seconds: { type: 'string', default: '60' },
       settle: { type: 'string', default: '20' },
+      json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
-  const numbers = [values.accounts, values.seconds, values.settle].map(Number)
-  const backups = values.backups.split(',')
-  const isWrong = numbers.some((number) => !Number.isInteger(number) || number < 1 || number > 3600)
-  if (values.help || isWrong || backups.some((text) => text !== 'on' && text !== 'off')) return undefined
-  const [accounts = 30, seconds = 60, settleS = 20] = numbers
-  return { accounts, backups, seconds, settleS }
+  if (values.help) return undefined
+  return {
+    accounts: countOf('--accounts', values.accounts, MOST_ACCOUNTS),
+    backups: namesOf('--backups', values.backups, BACKUPS),
+    seconds: countOf('--seconds', values.seconds, MOST_S),
+    settleS: countOf('--settle', values.settle, MOST_S),
+    json: values.json,
+  }
 }
 
 interface Measured {
@@ -64,7 +75,10 @@ interface Measured {
   load: string
 }
 
-async function measureFleet(isOn: boolean, { accounts, seconds, settleS }: Options): Promise<Record<string, Measured>> {
+async function measureFleet(
+  isOn: boolean,
+  { accounts, seconds, settleS }: Options,
+): Promise<Record<'idle' | 'busy', Measured>> {
   const sessionsPath = await mkdtemp(join(tmpdir(), 'backup-cpu-'))
   await prepare(sessionsPath, accounts)
   const port = await freePort()
@@ -77,7 +91,12 @@ async function measureFleet(isOn: boolean, { accounts, seconds, settleS }: Optio
   }
   const env = { MAX_ACCOUNTS: String(accounts), CONNECT_RATE_MAX: '100', ...(isOn ? firestore : {}) }
   const service = new SupervisorProcess({ sessionsPath, entry: SUPERVISOR, env })
-  try {
+  const end = async (): Promise<void> => {
+    await service.end('SIGTERM')
+    emulator.kill('SIGKILL')
+    await rm(sessionsPath, { recursive: true, force: true })
+  }
+  return withCleanup(end, async () => {
     await service.listening()
     const rows = await service.connected(accounts)
     const revisions = async (): Promise<number> =>
@@ -102,11 +121,7 @@ async function measureFleet(isOn: boolean, { accounts, seconds, settleS }: Optio
     for (const { process: worker } of rows) process.kill(knownPid(worker.pid), 'SIGUSR2')
     const busy = await measure()
     return { idle, busy }
-  } finally {
-    await service.end('SIGTERM')
-    emulator.kill('SIGKILL')
-    await rm(sessionsPath, { recursive: true, force: true })
-  }
+  })
 }
 
 /** Accounts that the service finds at its start, each with a directory that holds a session. */
@@ -128,13 +143,18 @@ async function prepare(sessionsPath: string, accounts: number): Promise<void> {
   }
 }
 
-const options = parseOptions()
-if (options === undefined) {
-  process.stderr.write(USAGE)
-  process.exitCode = 64
-} else {
-  const results: Record<string, Record<string, Measured>> = {}
-  for (const backups of options.backups) results[backups] = await measureFleet(backups === 'on', options)
-  const text = { bench: 'backup-cpu', machine: describeMachine(), accounts: options.accounts, ...results }
-  process.stdout.write(`${JSON.stringify(text, null, 2)}\n`)
-}
+const HEAD = ['accounts', 'backups', 'idle %', 'a message a second of each %', 'backups in that time', 'load']
+
+await runBench(USAGE, async () => {
+  const options = parseOptions()
+  if (options === undefined) return void process.stdout.write(USAGE)
+  const results: Partial<Record<keyof typeof BACKUPS, Awaited<ReturnType<typeof measureFleet>>>> = {}
+  const cells: string[][] = []
+  for (const backups of options.backups) {
+    const { idle, busy } = (results[backups] = await measureFleet(backups === 'on', options))
+    const percents = [idle, busy].map(({ supervisorPercent }) => String(supervisorPercent))
+    cells.push([String(options.accounts), backups, ...percents, String(busy.backups), busy.load.split(' ')[0] ?? ''])
+  }
+  const { accounts, json } = options
+  await publish('backup-cpu', { accounts, ...results }, markdown(HEAD, cells), json)
+})

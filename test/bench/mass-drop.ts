@@ -1,16 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
-import { testPhones } from '../fixtures/paired-fleet.ts'
-import { readQr } from '../fixtures/qr-reader.ts'
+import { pair, testPhones } from '../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
-import { describeMachine } from './machine.ts'
 import { FIELD, fieldTable, tableOf } from './mass-drop/report.ts'
-import { measureDrop, MODES, type Fleet, type Mode, type Row } from './mass-drop/row.ts'
+import { AWAY, measureDrop, type Fleet, type Mode, type Row } from './mass-drop/row.ts'
+import { countOf, countsOf, namesOf, publish, runBench, say } from './options.ts'
 import { SimulatorProcess } from './simulator-process.ts'
+import { withCleanup } from './with-cleanup.ts'
 
 /**
  * Every socket of a fleet is dropped at once: the real service with its real workers, the simulator in a process of its
@@ -31,16 +31,17 @@ A table goes to standard error as it grows.
 const PAIR_AT_ONCE = 4
 const PAIR_DEADLINE_MS = 180_000
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`)
-
-class UsageError extends Error {}
+const MOST_ACCOUNTS = 500
+const A_DAY_S = 86_400
+const MOST_SETTLE_S = 600
+const MOST_RATE = 1000
 
 interface Options {
   accounts: number[]
   outages: number[]
   modes: Mode[]
   settleS: number
-  rate: string
+  rate: number
   json: string | undefined
 }
 
@@ -57,32 +58,18 @@ function parseOptions(): Options | undefined {
     },
   })
   if (values.help) return undefined
-  const modes = values.modes.split(',').map((text) => {
-    const mode = MODES.find((name) => name === text && name !== 'healthy')
-    if (mode === undefined) throw new UsageError(`--modes has "${text}": use refused, http503 or vanish.`)
-    return mode
-  })
-  const [settleS = 0] = numbers('--settle', values.settle, 600)
   return {
-    accounts: numbers('--accounts', values.accounts, 500),
-    outages: numbers('--outage', values.outage, 86_400),
-    modes,
-    settleS,
-    rate: values.rate,
+    accounts: countsOf('--accounts', values.accounts, MOST_ACCOUNTS),
+    outages: countsOf('--outage', values.outage, A_DAY_S, 0),
+    modes: namesOf('--modes', values.modes, AWAY),
+    settleS: countOf('--settle', values.settle, MOST_SETTLE_S, 0),
+    rate: countOf('--rate', values.rate, MOST_RATE),
     json: values.json,
   }
 }
 
-function numbers(flag: string, text: string, max: number): number[] {
-  return text.split(',').map((part) => {
-    const value = /^\d{1,6}$/.test(part) ? Number(part) : Number.NaN
-    if (!(value <= max)) throw new UsageError(`${flag} has "${part}": use whole numbers up to ${max}, as 30,100.`)
-    return value
-  })
-}
-
 /** Brings a fleet up, and always down again. */
-async function withFleet(accounts: number, rate: string, work: (fleet: Fleet) => Promise<void>): Promise<void> {
+async function withFleet(accounts: number, rate: number, work: (fleet: Fleet) => Promise<void>): Promise<void> {
   const sessionsPath = await mkdtemp(join(tmpdir(), 'mass-drop-'))
   const simulator = await SimulatorProcess.start()
   const service = new SupervisorProcess({
@@ -91,29 +78,28 @@ async function withFleet(accounts: number, rate: string, work: (fleet: Fleet) =>
       WA_SOCKET_URL: simulator.url,
       WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
       MAX_ACCOUNTS: String(accounts),
-      CONNECT_RATE_MAX: rate,
+      CONNECT_RATE_MAX: String(rate),
       WORKER_BUNDLE: 'on',
     },
   })
-  try {
-    await service.listening()
-    const startedMs = performance.now()
-    const limit = pLimit(PAIR_AT_ONCE)
-    await Promise.all(testPhones(accounts).map((phone) => limit(() => pair(service, simulator, phone))))
-    await service.connected(accounts, PAIR_DEADLINE_MS)
-    say(`${accounts} accounts paired and connected in ${((performance.now() - startedMs) / 1000).toFixed(0)} s`)
-    await work({ service, simulator, accounts })
-  } finally {
+  const end = async (): Promise<void> => {
     await service.end('SIGTERM')
     await simulator.end()
     await rm(sessionsPath, { recursive: true, force: true })
   }
+  await withCleanup(end, async () => {
+    await service.listening()
+    const startedMs = performance.now()
+    const limit = pLimit(PAIR_AT_ONCE)
+    await Promise.all(testPhones(accounts).map((phone) => limit(() => pairWhole(service, simulator, phone))))
+    await service.connected(accounts, PAIR_DEADLINE_MS)
+    say(`${accounts} accounts paired and connected in ${((performance.now() - startedMs) / 1000).toFixed(0)} s`)
+    await work({ service, simulator, accounts })
+  })
 }
 
-async function pair(service: SupervisorProcess, simulator: SimulatorProcess, phone: string): Promise<void> {
-  const { accountId, qrCode } = await service.add(phone)
-  const picture = qrCode ?? (await service.account(accountId, (account) => account.qrCode !== undefined)).qrCode ?? ''
-  await simulator.scan(readQr(picture), phone)
+async function pairWhole(service: SupervisorProcess, simulator: SimulatorProcess, phone: string): Promise<void> {
+  const accountId = await pair(service, simulator, phone)
   // The next of this lane begins when this one is up: four pairings at a time, however many accounts.
   await service.account(accountId, ({ status }) => status === 'connected', PAIR_DEADLINE_MS)
 }
@@ -132,19 +118,11 @@ async function run({ accounts, outages, modes, settleS, rate, json }: Options): 
       }
     })
   }
-  const text = `${JSON.stringify({ bench: 'mass-drop', machine: describeMachine(), connectRateMax: Number(rate), rows, field: FIELD }, null, 2)}\n`
-  if (json === undefined) process.stdout.write(text)
-  else await writeFile(json, text)
-  say(`\n${JSON.stringify(describeMachine())}\n\n${tableOf(rows)}\n\n${fieldTable()}`)
+  await publish('mass-drop', { connectRateMax: rate, rows, field: FIELD }, `${tableOf(rows)}\n\n${fieldTable()}`, json)
 }
 
-try {
+await runBench(USAGE, async () => {
   const options = parseOptions()
   if (options === undefined) process.stdout.write(USAGE)
   else await run(options)
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error)
-  const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error)
-  process.stderr.write(isUsage ? `${message}\n\n${USAGE}` : `mass-drop: ${message}\n`)
-  process.exitCode = isUsage ? 64 : 1
-}
+})

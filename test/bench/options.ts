@@ -4,18 +4,18 @@ import { describeMachine } from './machine.ts'
 /** Somebody asked for what there is not: printed with the usage, exit code 64. */
 export class UsageError extends Error {}
 
-/** Comma-separated whole numbers above zero. @throws UsageError */
-export function countsOf(name: string, text: string, most: number): number[] {
+/** Comma-separated whole numbers. @throws UsageError */
+export function countsOf(name: string, text: string, most: number, least = 1): number[] {
   return text.split(',').map((part) => {
     const value = /^\d{1,6}$/.test(part) ? Number(part) : Number.NaN
-    if (value > 0 && value <= most) return value
-    throw new UsageError(`${name} has "${part}": use whole numbers from 1 to ${most}, separated by commas.`)
+    if (value >= least && value <= most) return value
+    throw new UsageError(`${name} has "${part}": use whole numbers from ${least} to ${most}, separated by commas.`)
   })
 }
 
-/** One whole number above zero. @throws UsageError */
-export function countOf(name: string, text: string, most: number): number {
-  const [value = 0, ...more] = countsOf(name, text, most)
+/** One whole number. @throws UsageError */
+export function countOf(name: string, text: string, most: number, least = 1): number {
+  const [value = 0, ...more] = countsOf(name, text, most, least)
   if (more.length > 0) throw new UsageError(`${name} has "${text}": use one number.`)
   return value
 }
@@ -32,6 +32,13 @@ export function namesOf<Name extends string>(
     if (name === undefined) throw new UsageError(`${flag} has "${part}": use ${names.join(', ')}.`)
     return name
   })
+}
+
+/** One name, a key of `known`. @throws UsageError */
+export function nameOf<Name extends string>(flag: string, text: string, known: Readonly<Record<Name, string>>): Name {
+  const [name, ...more] = namesOf(flag, text, known)
+  if (name === undefined || more.length > 0) throw new UsageError(`${flag} has "${text}": use one name.`)
+  return name
 }
 
 export function say(line: string): void {

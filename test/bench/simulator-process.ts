@@ -50,7 +50,7 @@ export class SimulatorProcess {
     return this.#ready.noiseRootKey
   }
 
-  async scan(qr: string, phone: string): Promise<void> {
+  async scanQr(qr: string, phone: string): Promise<void> {
     await this.#call('POST', '/scan', { qr, phone })
   }
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SimulatorProcess } from '../simulator-process.ts'
+import { withCleanup } from '../with-cleanup.ts'
 import { PlainSetup } from './plain.ts'
 import { ServiceSetup } from './service.ts'
 import type { Setup, SetupName } from './setup.ts'
@@ -22,21 +23,5 @@ export async function withSetup<T>(
     await simulator.end()
     await rm(directory, { recursive: true, force: true })
   }
-  // Whoever gives up leaves no process behind. Traffic is awaited at its end alone: a call of it that fails before comes
-  // as an exception, and the others of that moment with it.
-  let aborting: Promise<void> | undefined
-  const abort = (): void => void (aborting ??= end().finally(() => process.exit(1)))
-  const crash = (error: Error): void => {
-    if (aborting === undefined) process.stderr.write(`${error.stack ?? error.message}\n`)
-    abort()
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, abort)
-  process.on('uncaughtException', crash)
-  try {
-    return await work(setup, simulator)
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, abort)
-    process.off('uncaughtException', crash)
-    await end()
-  }
+  return withCleanup(end, () => work(setup, simulator))
 }

@@ -51,7 +51,7 @@ export class PlainSetup implements Setup {
     if (this.name === 'process-each') this.#fork(phone, [phone])
     else this.#children.get('all')?.stdin?.write(`${this.#directoryOf(phone)}\n`)
     const qr = await until(`a QR code of ${this.name}`, () => this.#qr.get(phone), PAIR_DEADLINE_MS)
-    await this.#simulator.scan(qr, phone)
+    await this.#simulator.scanQr(qr, phone)
     await until(`${this.name} to connect`, () => this.connectedAtMs.has(phone), PAIR_DEADLINE_MS)
   }
 

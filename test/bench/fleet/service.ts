@@ -1,6 +1,6 @@
 import { knownPid } from '../../fixtures/known-pid.ts'
+import { pair } from '../../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
-import { readQr } from '../../fixtures/qr-reader.ts'
 import { until } from '../../fixtures/until.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
 import type { Setup } from './setup.ts'
@@ -48,10 +48,7 @@ export class ServiceSetup implements Setup {
 
   async pair(phone: string): Promise<void> {
     const service = this.#running()
-    const { accountId, qrCode } = await service.add(phone)
-    this.#phoneOf.set(accountId, phone)
-    const picture = qrCode ?? (await service.account(accountId, (account) => account.qrCode !== undefined)).qrCode ?? ''
-    await this.#simulator.scan(readQr(picture), phone)
+    this.#phoneOf.set(await pair(service, this.#simulator, phone), phone)
     await until(`${phone} to connect`, () => this.connectedAtMs.has(phone), PAIR_DEADLINE_MS)
   }
 

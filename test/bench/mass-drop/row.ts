@@ -4,12 +4,13 @@ import type { DashboardBody, SupervisorProcess } from '../../fixtures/supervisor
 import { cpuS, loadAverage } from '../machine.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
 
-/**
- * How the server is away: `healthy`: not at all; `refused`: ECONNREFUSED; `http503`: 503 on the upgrade; `vanish`: the
- * connection is taken and never answered.
- */
-export const MODES = ['healthy', 'refused', 'http503', 'vanish'] as const
-export type Mode = (typeof MODES)[number]
+/** How the server is away; `healthy`: not at all. */
+export const AWAY = {
+  refused: 'not listening',
+  http503: 'answers 503 to the upgrade',
+  vanish: 'takes connections and never answers',
+} as const
+export type Mode = 'healthy' | keyof typeof AWAY
 
 /** One mass drop. Times in seconds; counted from the server's return where nothing else is said. */
 export interface Row {
