@@ -1,7 +1,7 @@
 import { accountPath, messageOf, request } from './api.ts'
 import type { Account, ActionName, ActionResult } from './api-types.ts'
 import { plural } from './core/words.ts'
-import { fleet, selection, signalsOf } from './store.ts'
+import { selection, signalsOf } from './store.ts'
 import { dialog, tell } from './ui.ts'
 
 /** What a person does with accounts. Each says how it went; none of them throws. */
@@ -70,30 +70,22 @@ async function carryOut(action: ActionName, accountIds: readonly string[]): Prom
   }
 }
 
-/** Waits, without asking twice in between, until the bulk action has ended, and tells what failed. */
+/** Between two looks at a bulk action that runs: its toast may be so late. */
+const LOOK_AGAIN_MS = 1000
+
+/**
+ * Asks until the bulk action has ended, and tells what failed. The feed is no help: it looks at the fleet once a second,
+ * so one that is short begins and ends without an event.
+ */
 async function reportEnd(actionId: string, action: ActionName): Promise<void> {
   for (;;) {
-    // From before the question: the word that it has ended may overtake the answer that it runs.
-    const before = fleet.value
     const { action: state } = await request<{ action: { finishedAt: string | null; results: ActionResult[] } }>(
       'GET',
       `/api/whatsapp/actions/${actionId}`,
     )
     if (state.finishedAt !== null) return tellResults(action, state.results)
-    await fleetWithout(actionId, before)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
   }
-}
-
-/** Resolves when the fleet's facts are others than `before` and don't have the action among those that run. */
-function fleetWithout(actionId: string, before: typeof fleet.value): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = fleet.subscribe((facts) => {
-      if (facts === before || facts?.actions.some(({ id }) => id === actionId)) return
-      // Not within its own call: `stop` is not there yet when a signal calls at once.
-      queueMicrotask(() => stop())
-      resolve()
-    })
-  })
 }
 
 function tellResults(action: ActionName, results: readonly ActionResult[]): void {
