@@ -171,7 +171,10 @@ export class App {
     await fleet.load(records)
     // On the disk as well: what the backup knew is known without it from here on.
     if (listed.length > 0) await store.save().catch(() => undefined)
-    const wanted = records.filter(({ desired }) => desired !== 'removed').map(({ accountId }) => accountId)
+    // Where a put-back is stuck the place is empty as well, and another session is to come there.
+    const wanted = records
+      .filter(({ accountId, desired }) => desired !== 'removed' && !fleet.isPuttingBack(accountId))
+      .map(({ accountId }) => accountId)
     const missing = new Set(await restores?.missing(wanted))
     // Before the API answers: who asks for one of these would start it in an empty place, as a new identity.
     restores?.hold([...missing])
@@ -317,7 +320,9 @@ export class App {
   async #fetchBackup(accountId: string): Promise<void> {
     const from = this.#restoreFrom()
     if (from === undefined) return
-    const { outcome } = await restoreSession(accountId, from, { overDamaged: true })
+    // As whoever recovers it asks once more, when the backup is there.
+    const stillWanted = (): boolean => this.registry.get(accountId)?.child.state.name === 'given_up'
+    const { outcome } = await restoreSession(accountId, from, { overDamaged: true, stillWanted })
     if (outcome === 'nothing') throw new Error('none was ever made of this account.')
   }
 

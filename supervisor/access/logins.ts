@@ -30,7 +30,7 @@ export const LOGINS_FILE = 'logins.json'
 const ADMIN_LIFETIME_MS = 24 * 3600_000
 /** Nobody goes to a wall screen every morning. */
 const VIEWER_LIFETIME_MS = 30 * 24 * 3600_000
-/** More browsers than a team has: the oldest login goes first. */
+/** Of each role; more browsers than a team has. The oldest login goes first: a viewer's never takes an admin's place. */
 const MOST_LOGINS = 100
 
 export interface LoginsOptions {
@@ -76,14 +76,20 @@ export class Logins {
    * long it lives in seconds.
    */
   async create(role: Role, tokenId: string | null): Promise<{ value: string; maxAgeS: number }> {
-    const [oldest] = this.#logins.keys()
-    if (this.#logins.size >= MOST_LOGINS && oldest !== undefined) this.#logins.delete(oldest)
+    this.#makeRoom(role)
     const value = randomBytes(32).toString('base64url')
     const lifetimeMs = role === 'viewer' ? VIEWER_LIFETIME_MS : ADMIN_LIFETIME_MS
     const key = keyOf(value)
     this.#logins.set(key, { key, untilMs: this.#options.nowMs() + lifetimeMs, role, tokenId })
     await this.#save()
     return { value, maxAgeS: lifetimeMs / 1000 }
+  }
+
+  #makeRoom(role: Role): void {
+    const nowMs = this.#options.nowMs()
+    for (const { key, untilMs } of [...this.#logins.values()]) if (untilMs <= nowMs) this.#logins.delete(key)
+    const ofRole = [...this.#logins.values()].filter((login) => login.role === role)
+    for (const { key } of ofRole.slice(0, Math.max(0, ofRole.length - MOST_LOGINS + 1))) this.#logins.delete(key)
   }
 
   get(key: string): Pick<StoredLogin, 'role' | 'tokenId'> | undefined {

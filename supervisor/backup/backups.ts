@@ -62,6 +62,7 @@ export class Backups implements SessionWatch, BackupsView {
   #unsubscribe: (() => void) | undefined
   #onSettled: (() => void) | undefined
   #over = false
+  #gaveUp = false
 
   constructor(options: BackupsOptions) {
     this.#options = options
@@ -174,6 +175,7 @@ export class Backups implements SessionWatch, BackupsView {
     if (!this.#plan.stopping) this.beginStop()
     const settled = new Promise<void>((resolve) => (this.#onSettled = resolve))
     this.#tellIfSettled()
+    if (this.#gaveUp) this.#onSettled?.()
     const inTime = (await withDeadline(settled, endMs - clock.monotonicMs(), clock)) !== LATE
     this.#over = true
     this.#timer?.cancel()
@@ -192,8 +194,9 @@ export class Backups implements SessionWatch, BackupsView {
     return notSaved
   }
 
-  /** No more patience: `finish` ends with what is saved by now. */
+  /** No more patience: `finish`, now or when it comes to it, ends with what is saved by then. */
   giveUp(): void {
+    this.#gaveUp = true
     this.#onSettled?.()
   }
 

@@ -28,6 +28,8 @@ export type Restored =
   | { outcome: 'present' }
   /** No backup was ever made. */
   | { outcome: 'nothing' }
+  /** It was wanted no more when it was there: nothing was placed. */
+  | { outcome: 'unwanted' }
 
 /** The account's worker is not running; whoever else holds the directory is another program. */
 const LOCK_WAIT_MS = 2000
@@ -35,6 +37,8 @@ const LOCK_WAIT_MS = 2000
 export interface RestoreWord {
   /** The operator wants the backup in place of a session that is damaged: it is put beside it. */
   overDamaged?: boolean
+  /** Asked under the directory's lock: an account that was removed while its backup was read does not come back. */
+  stillWanted?: () => boolean
 }
 
 /**
@@ -44,7 +48,7 @@ export interface RestoreWord {
 export async function restoreSession(
   accountId: string,
   options: RestoreOptions,
-  { overDamaged = false }: RestoreWord = {},
+  { overDamaged = false, stillWanted = () => true }: RestoreWord = {},
 ): Promise<Restored> {
   const { target, claim, sessionsPath, log } = options
   if (!overDamaged && (await hasSession(sessionsPath, accountId))) return { outcome: 'present' }
@@ -53,7 +57,8 @@ export async function restoreSession(
   // Before anything is used: two hosts on one session would take it from each other.
   await claim(accountId)
   const { bytes, archive } = await openNewest(accountId, archives, options)
-  if (!(await place(sessionsPath, accountId, bytes, archive, overDamaged))) return { outcome: 'present' }
+  const outcome = await place(sessionsPath, accountId, bytes, archive, { overDamaged, stillWanted })
+  if (outcome !== 'placed') return { outcome }
   const { rev, savedAtMs, sessionRevision } = archive
   log.warn({ event: 'session.restored', accountId, rev, savedAtMs, sessionRevision }, 'A backup becomes the session')
   return { outcome: 'placed', archive }
@@ -80,19 +85,22 @@ export async function openNewest(
   throw problem ?? new BackupError('not_found', `There is no backup of "${accountId}".`)
 }
 
-/** @returns false when a session has come meanwhile */
+/** @returns `present` when a session has come meanwhile */
 async function place(
   sessionsPath: string,
   accountId: string,
   bytes: Buffer,
   { savedAtMs }: ArchiveInfo,
-  overDamaged: boolean,
-): Promise<boolean> {
+  { overDamaged, stillWanted }: Required<RestoreWord>,
+): Promise<Restored['outcome']> {
   const dir = join(sessionsPath, accountId)
+  // Before a directory is made that a removal has just taken away.
+  if (!stillWanted()) return 'unwanted'
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const lock = await lockSession({ dir, waitMs: LOCK_WAIT_MS })
   try {
-    if (!overDamaged && (await hasSession(sessionsPath, accountId))) return false
+    if (!stillWanted()) return 'unwanted'
+    if (!overDamaged && (await hasSession(sessionsPath, accountId))) return 'present'
     await removeHalfRestored(dir)
     const path = join(dir, restoreFileName(savedAtMs))
     const temporary = `${path}.tmp`
@@ -106,7 +114,7 @@ async function place(
     await rename(temporary, path)
     await syncDir(dir)
     await syncDir(sessionsPath)
-    return true
+    return 'placed'
   } finally {
     await lock.release()
   }

@@ -154,7 +154,8 @@ export class Restores {
       return false
     }
     try {
-      const { outcome } = await restoreSession(accountId, this.#options)
+      const stillWanted = (): boolean => fleet.isAwaiting(accountId)
+      const { outcome } = await restoreSession(accountId, this.#options, { stillWanted })
       log.info({ event: 'restore.ended', accountId, outcome }, 'Restore')
       this.#pending.delete(accountId)
       this.#said.delete(accountId)

@@ -15,14 +15,15 @@ import { afterUnwantedExit } from './restart-policy.ts'
  * | given_up   | died of something that would only repeat itself  | start -> queued; stop -> absent                   |
  *
  * Every process has a generation; what an older one still says is ignored, so a late exit can't change a newer process.
- * Every state with a process has a deadline (`deadlineOf`); the shell keeps one timer per account for it. Times are
- * monotonic milliseconds.
+ * Every state with a process has a deadline (`deadlineOf`); the shell keeps one timer per account for it. A process that
+ * has not been heard in time is `overdue`, and is killed when it is still not heard a moment later. Times are monotonic
+ * milliseconds.
  */
 export type ChildState =
   | { name: 'absent' }
   | { name: 'queued' }
-  | { name: 'starting'; sinceMs: number; killed: boolean }
-  | { name: 'running'; sinceMs: number; heartbeatMs: number; killed: boolean }
+  | { name: 'starting'; sinceMs: number; killed: boolean; overdue?: true }
+  | { name: 'running'; sinceMs: number; heartbeatMs: number; killed: boolean; overdue?: true }
   | { name: 'stopping'; sinceMs: number; forkedMs: number; killed: boolean; then: 'absent' | 'queued' }
   | { name: 'backing_off'; untilMs: number; reason: Reason }
   | { name: 'given_up'; reason: Reason }
@@ -70,14 +71,20 @@ export interface ChildLimits {
 /** A timer this late means that the supervisor itself stood still (a suspended VM): no verdict on the workers then. */
 const OWN_STALL_MS = 5000
 
+/**
+ * From the deadline to the verdict. An event loop that stood still runs its timers before it reads its channels: what
+ * the workers have said meanwhile is heard within this.
+ */
+const OVERDUE_GRACE_MS = 1000
+
 /** When the shell shall send `deadline`; undefined for a state that waits for something else. */
 export function deadlineOf(child: Child, limits: ChildLimits): number | undefined {
   const { state } = child
   switch (state.name) {
     case 'starting':
-      return state.killed ? undefined : state.sinceMs + limits.startDeadlineMs
+      return state.killed ? undefined : state.sinceMs + limits.startDeadlineMs + graceOf(state)
     case 'running':
-      return state.killed ? undefined : state.heartbeatMs + limits.heartbeatDeadlineMs
+      return state.killed ? undefined : state.heartbeatMs + limits.heartbeatDeadlineMs + graceOf(state)
     case 'stopping':
       return state.killed ? undefined : state.sinceMs + limits.stopDeadlineMs
     case 'backing_off':
@@ -89,6 +96,10 @@ export function deadlineOf(child: Child, limits: ChildLimits): number | undefine
     default:
       return state satisfies never
   }
+}
+
+function graceOf({ overdue }: { overdue?: true }): number {
+  return overdue === true ? OVERDUE_GRACE_MS : 0
 }
 
 /** One event: the child as it is afterwards, and what the shell shall do, in order. */
@@ -113,7 +124,7 @@ export function stepChild(child: Child, event: ChildEvent, nowMs: number, limits
       return [{ ...child, state: { name: 'running', sinceMs: state.sinceMs, heartbeatMs: nowMs, killed: false } }, []]
     case 'heartbeat':
       if (state.name !== 'running' || state.killed) return [child, []]
-      return [{ ...child, state: { ...state, heartbeatMs: nowMs } }, []]
+      return [{ ...child, state: { name: 'running', sinceMs: state.sinceMs, heartbeatMs: nowMs, killed: false } }, []]
     case 'exited':
       return exited(child, event, nowMs)
     case 'deadline':
@@ -211,10 +222,13 @@ function deadline(child: Child, lateMs: number, nowMs: number, limits: ChildLimi
   if (dueMs === undefined || nowMs < dueMs) return [child, []]
   switch (state.name) {
     case 'starting':
-      if (lateMs > OWN_STALL_MS) return [{ ...child, state: { ...state, sinceMs: nowMs } }, []]
+      if (lateMs > OWN_STALL_MS) return [{ ...child, state: { name: 'starting', sinceMs: nowMs, killed: false } }, []]
+      if (state.overdue !== true) return [{ ...child, state: { ...state, overdue: true } }, []]
       return [{ ...child, state: { ...state, killed: true } }, [{ type: 'kill', generation, why: 'start_timeout' }]]
     case 'running':
-      if (lateMs > OWN_STALL_MS) return [{ ...child, state: { ...state, heartbeatMs: nowMs } }, []]
+      if (lateMs > OWN_STALL_MS)
+        return [{ ...child, state: { name: 'running', sinceMs: state.sinceMs, heartbeatMs: nowMs, killed: false } }, []]
+      if (state.overdue !== true) return [{ ...child, state: { ...state, overdue: true } }, []]
       return [{ ...child, state: { ...state, killed: true } }, [{ type: 'kill', generation, why: 'hung' }]]
     case 'stopping':
       return [{ ...child, state: { ...state, killed: true } }, [{ type: 'kill', generation, why: 'stop_timeout' }]]

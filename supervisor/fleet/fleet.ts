@@ -122,8 +122,9 @@ export class Fleet {
   /** Stops the account until it is resumed, over restarts of the service as well. Resolves when the wish is on the disk. */
   async pause(accountId: string): Promise<void> {
     this.assertRunning()
-    if (this.#account(accountId).record.desired !== 'paused')
-      await this.#wishes.change(accountId, { desired: 'paused' })
+    this.#account(accountId)
+    // Also where memory says so already: that may be another request's, whose save fails yet.
+    await this.#wishes.change(accountId, { desired: 'paused' })
     this.#workers.dispatch(accountId, { type: 'stop' })
   }
 
@@ -131,9 +132,16 @@ export class Fleet {
   async resume(accountId: string): Promise<void> {
     this.assertRunning()
     this.#sessions.assertIdle(accountId)
-    if (this.#account(accountId).record.desired === 'paused')
+    this.#account(accountId)
+    try {
       await this.#wishes.change(accountId, { desired: 'running' })
-    if (this.#mayStart(accountId)) this.#workers.dispatch(accountId, { type: 'start' })
+    } catch (error) {
+      // Somebody may have started it while memory said that it shall run.
+      if (this.#options.registry.get(accountId)?.record.desired === 'paused')
+        this.#workers.dispatch(accountId, { type: 'stop' })
+      throw error
+    }
+    this.#startIfWanted(accountId)
   }
 
   /**
@@ -180,9 +188,19 @@ export class Fleet {
     this.#workers.dispatch(accountId, { type: 'start' })
   }
 
-  /** A new process for the account; the old one flushes first. The others notice nothing. */
+  /**
+   * A new process for the account; the old one flushes first. The others notice nothing.
+   * @throws AppError connects_paused: it is connected, and would not be again
+   */
   restart(accountId: string): void {
     this.#assertActive(accountId)
+    const { registry } = this.#options
+    if (this.connectsPaused && registry.statusOf(this.#account(accountId)).status === 'connected') {
+      throw new AppError(
+        'connects_paused',
+        `Account "${accountId}" is connected, and all connects are paused, so it would stay down: resume them first (POST /api/whatsapp/connects/resume).`,
+      )
+    }
     if (this.#mayStart(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
   }
 
@@ -204,14 +222,14 @@ export class Fleet {
   }
 
   isAwaiting(accountId: string): boolean {
-    return this.#awaiting.has(accountId) && this.#options.registry.get(accountId)?.record.desired !== 'removed'
+    const account = this.#options.registry.get(accountId)
+    return account !== undefined && account.record.desired !== 'removed' && this.#awaiting.has(accountId)
   }
 
   restored(accountId: string): void {
     if (!this.#awaiting.delete(accountId)) return
     this.#change(accountId, () => ({ fault: null }))
-    if (this.#options.registry.get(accountId)?.record.desired !== 'running') return
-    this.#workers.dispatch(accountId, { type: 'start' })
+    this.#startIfWanted(accountId)
   }
 
   /**
@@ -275,7 +293,8 @@ export class Fleet {
     return this.#sessions.wasPutBack(accountId, session)
   }
 
-  isPuttingBack(accountId: string, session: string): boolean {
+  /** Any session, or this one. */
+  isPuttingBack(accountId: string, session?: string): boolean {
     return this.#sessions.isPuttingBack(accountId, session)
   }
 
@@ -287,8 +306,13 @@ export class Fleet {
   async putBack(record: AccountRecord, session: string): Promise<void> {
     this.assertRunning()
     if (this.#options.registry.get(record.accountId) !== undefined) this.#account(record.accountId)
-    await this.#sessions.putBack(record, session)
-    this.#awaiting.delete(record.accountId)
+    try {
+      await this.#sessions.putBack(record, session)
+      // Its place is taken: no backup is waited for.
+      this.#awaiting.delete(record.accountId)
+    } finally {
+      this.#startIfWanted(record.accountId)
+    }
   }
 
   /** Recovers the damaged session of an account; see SessionCommands. */
@@ -322,6 +346,7 @@ export class Fleet {
     await retireSession(stopped.record)
     registry.delete(accountId)
     // Who adds the account again from here on adds a new one.
+    this.#awaiting.delete(accountId)
     this.#removals.delete(accountId)
     await this.#wishes.save()
   }
@@ -370,6 +395,11 @@ export class Fleet {
    */
   #mayStart(accountId: string): boolean {
     return !this.#awaiting.has(accountId) && !this.#sessions.isPuttingBack(accountId)
+  }
+
+  #startIfWanted(accountId: string): void {
+    if (this.#options.registry.get(accountId)?.record.desired !== 'running' || !this.#mayStart(accountId)) return
+    this.#workers.dispatch(accountId, { type: 'start' })
   }
 
   #change(accountId: string, change: (account: Account) => Partial<Account>): void {

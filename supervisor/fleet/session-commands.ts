@@ -73,7 +73,10 @@ export class SessionCommands {
     )
   }
 
-  /** Asked twice, it is done once; another session for the same account has to wait. */
+  /**
+   * Asked twice, it is done once; another session for the same account has to wait. The account is stopped then: whoever
+   * asked starts it.
+   */
   putBack(record: AccountRecord, session: string): Promise<void> {
     const { accountId } = record
     const known = this.#puttingBack.get(accountId)
@@ -113,9 +116,6 @@ export class SessionCommands {
     } finally {
       if (begun) this.#puttingBack.set(accountId, { session, done: undefined })
       else this.#puttingBack.delete(accountId)
-      if (!begun && registry.get(accountId)?.record.desired === 'running') {
-        this.#workers.dispatch(accountId, { type: 'start' })
-      }
     }
   }
 

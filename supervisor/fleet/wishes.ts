@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { AppError, errnoOf, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Registry } from '../accounts/registry.ts'
@@ -17,7 +18,10 @@ export class Wishes {
     this.#log = log
   }
 
-  /** @throws AppError storage_unavailable: neither memory nor disk was changed */
+  /**
+   * Resolves when memory and disk say so; at once where both do already.
+   * @throws AppError storage_unavailable: neither memory nor disk was changed
+   */
   change(accountId: string, change: Partial<AccountRecord>): Promise<void> {
     const changed = this.#changing.then(() => this.#change(accountId, change))
     this.#changing = changed.catch(() => undefined)
@@ -37,11 +41,13 @@ export class Wishes {
 
   async #change(accountId: string, change: Partial<AccountRecord>): Promise<void> {
     const before = this.#registry.get(accountId)?.record
+    // In its turn: no change is under way now, so what memory says is on the disk.
+    if (before === undefined || isDeepStrictEqual({ ...before, ...change }, before)) return
     this.#put(accountId, change)
     try {
       await this.save()
     } catch (error) {
-      if (before !== undefined) this.#put(accountId, before)
+      this.#put(accountId, before)
       throw error
     }
   }

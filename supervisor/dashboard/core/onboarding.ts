@@ -50,13 +50,20 @@ export function choose(walk: Walk, accountId: string): Walk {
   }
 }
 
-/** @param holding the account that is on the screen: it stays there while it is on its way up after a scan */
+/**
+ * Who has asked for a code and has none yet is part of the walk like who has one: else the next one, whose code is fetched
+ * early, would leave the walk for that moment and its place would be another's.
+ * @param holding the account that is on the screen: it stays there while it is on its way up after a scan
+ */
 export function stepOf(walk: Walk, accounts: readonly Account[], holding: string | null): Step {
   const byId = new Map(accounts.map((account) => [account.accountId, account]))
   const skipped = new Set(walk.skipped)
+  const linked = new Set(walk.linked)
   const open = [...walk.order.filter((id) => !skipped.has(id)), ...walk.skipped].filter((id) => {
     const account = byId.get(id)
-    return account !== undefined && (needsScan(account) || (id === holding && isOnItsWay(account)))
+    if (account === undefined) return false
+    if (needsScan(account) || (id === holding && isOnItsWay(account))) return true
+    return isAskingForCode(account) && !linked.has(id)
   })
   const current = open.find((id) => id === holding && !skipped.has(id)) ?? open[0] ?? null
   const next = open.find((id) => id !== current) ?? null
@@ -65,6 +72,10 @@ export function stepOf(walk: Walk, accounts: readonly Account[], holding: string
 
 export function needsScan({ needsQR, reason }: Account): boolean {
   return needsQR && reason !== 'paused'
+}
+
+function isAskingForCode({ status, reason }: Account): boolean {
+  return status === 'connecting' && reason !== 'restart_required'
 }
 
 function isOnItsWay({ status, reason }: Account): boolean {

@@ -61,10 +61,12 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
     const before = (await service.saved(accountId)).revision ?? 0
     target.fault = 'unreachable'
     for (let number = 0; number < 5; number++) await send(`message ${number}`)
-    await until('health to say so', async () => (await service.health()).firestore === 'degraded', WAIT_MS)
-    const { code, oldestUnsavedMs } = await service.health()
-    t.equal(code, 200)
-    t.ok((oldestUnsavedMs ?? 0) > 0)
+    const saysSo = async (): Promise<boolean> => {
+      const { code, firestore, oldestUnsavedMs } = await service.health()
+      t.equal(code, 200)
+      return firestore === 'degraded' && oldestUnsavedMs !== null && oldestUnsavedMs > 0
+    }
+    await until('health to say so, and since when', saysSo, WAIT_MS)
     await until('the account to say so', async () => (await service.shown(accountId))?.error !== null, WAIT_MS)
     t.match(await service.shown(accountId), { pending: true, error: /unreachable/ })
     t.strictSame(service.app.backups?.load, { accounts: 1, heldBytes: 0 }, 'one entry, however many messages')

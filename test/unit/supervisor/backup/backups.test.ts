@@ -72,6 +72,16 @@ async function world(
 }
 const paired = { creds: true, paired: true }
 
+t.test('who has no more patience while workers still flush does not wait for backups after that', async (t) => {
+  const { backups, clock } = await world(t, { seal: () => new Promise(() => undefined) })
+  backups.changed('a', paired)
+  await clock.advanceAsync(10_000)
+  backups.beginStop()
+  backups.giveUp()
+  // The clock stands still: a wait for the deadline would never end.
+  t.strictSame(await backups.finish(clock.monotonicMs() + 60_000), ['a'])
+})
+
 t.test('claimed, saved, and its document written; then nothing more until something changes', async (t) => {
   const { backups, clock, target } = await world(t)
   backups.changed('a', paired)

@@ -19,6 +19,7 @@ function world(t: Test, accounts: string[], tree: Parameters<Test['testdir']>[0]
   const target = new MemoryTarget()
   const faults = new Map<string, BackupErrorCode>()
   const reads: string[] = []
+  const onRead: (() => void)[] = []
   for (const accountId of accounts) {
     target.store.accounts.set(accountId, accountNamed(accountId))
     target.store.archives.set(accountId, [archiveOf(1)])
@@ -33,6 +34,7 @@ function world(t: Test, accounts: string[], tree: Parameters<Test['testdir']>[0]
       target,
       openArchive: async (accountId, { sealed }) => {
         reads.push(accountId)
+        for (const hook of onRead) hook()
         const fault = faults.get(accountId)
         if (fault !== undefined) throw new BackupError(fault, `${accountId} says ${fault}`)
         return sealed
@@ -72,6 +74,7 @@ function world(t: Test, accounts: string[], tree: Parameters<Test['testdir']>[0]
     target,
     faults,
     reads,
+    onRead,
     awaiting,
     restored,
     finished,
@@ -122,6 +125,16 @@ t.test('what was removed does not come back: here before, or on the machine that
   )
   t.strictSame(finished, ['a1'])
   t.strictSame(await restores.missing(['a0', 'a3']), ['a3'], 'nor when it was added again')
+})
+
+t.test('an account that is removed while its backup is read does not come back', async (t) => {
+  const { sessionsPath, awaiting, onRead, begin, over, restored, lines } = world(t, ['a0'])
+  onRead.push(() => awaiting.delete('a0'))
+  await begin()
+  await over()
+  await until('its end', () => restored.length === 1)
+  t.match(lines().at(-1), { event: 'restore.ended', outcome: 'unwanted' })
+  t.strictSame(readdirSync(sessionsPath), [])
 })
 
 t.test('a directory that can not be read is there: one account keeps no service from starting', async (t) => {

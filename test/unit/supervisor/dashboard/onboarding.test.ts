@@ -26,6 +26,16 @@ t.test('stays with an account that has scanned until it is connected', async (t)
   t.strictSame(stepOf(walk, done, 'a'), { current: 'b', next: 'c', left: 2 })
 })
 
+t.test('the next one keeps its place while its code is fetched, and nobody else is asked for one', async (t) => {
+  const asking = dashboardAccount({ accountId: 'b', status: 'connecting', reason: null })
+  t.strictSame(stepOf(WALK, [waiting('a'), asking], 'a'), { current: 'a', next: 'b', left: 2 })
+  t.strictSame(stepOf(WALK, [waiting('a'), asking, waiting('c')], 'a'), { current: 'a', next: 'b', left: 3 })
+  t.strictSame(stepOf(skip(WALK, 'a'), [waiting('a'), asking], 'a'), { current: 'b', next: 'a', left: 2 })
+  const accounts = [waiting('a'), linked('b'), waiting('c')]
+  const walk = advance(WALK, accounts)
+  t.strictSame(stepOf(walk, [waiting('a'), asking, waiting('c')], 'a').left, 2, 'who is linked connects again')
+})
+
 t.test('who is skipped comes again at the end', async (t) => {
   const once = skip(WALK, 'a')
   t.strictSame(stepOf(once, ABC, 'a'), { current: 'b', next: 'c', left: 3 })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { lockSession } from '../../../../shared/session/session-lock.ts'
@@ -87,4 +87,76 @@ t.test('a recovery that a pause overtakes is not carried out by whatever starts 
   await fleet.pause('a')
   await t.rejects(recovered, { code: 'account_paused' })
   t.equal(registry.get('a')?.recoverFrom, null)
+})
+
+t.test(
+  'an account that is removed while its backup is waited for is waited for no more, and can be added anew',
+  async (t) => {
+    const { fleet, registry, record } = await started(t, 'running')
+    fleet.awaitRestore('a', 'restore_waiting', null)
+    t.ok(fleet.isAwaiting('a'))
+    await fleet.remove('a', false)
+    t.notOk(fleet.isAwaiting('a'))
+    await fleet.add(record)
+    t.not(registry.get('a')?.child.state.name, 'absent', 'it starts')
+  },
+)
+
+t.test('a backup that comes while another session is being put back starts nothing', async (t) => {
+  const { fleet, registry, record, place } = await started(t, 'running')
+  fleet.awaitRestore('a', 'restoring', null)
+  const lock = await lockSession({ dir: place, waitMs: 0 })
+  const putBack = fleet.putBack(record, ASIDE)
+  fleet.restored('a')
+  t.equal(registry.get('a')?.child.state.name, 'absent', 'its place may be empty now')
+  await lock.release()
+  await putBack
+  t.not(registry.get('a')?.child.state.name, 'absent')
+})
+
+t.test('a put-back that fails leaves an account that waits for its backup waiting', async (t) => {
+  const { fleet, registry, record } = await started(t, 'running')
+  fleet.awaitRestore('a', 'restore_waiting', null)
+  await t.rejects(fleet.putBack(record, 'a-2026-01-01T00-00-01Z-removed'), { code: 'set_aside_not_found' })
+  t.ok(fleet.isAwaiting('a'))
+  t.equal(registry.get('a')?.child.state.name, 'absent')
+})
+
+t.test('a pause that is asked for twice and can not be saved stops nothing', async (t) => {
+  const { fleet, registry, place } = await started(t, 'running')
+  fleet.restart('a')
+  const before = registry.get('a')?.child.state.name
+  mkdirSync(join(place, '..', 'accounts.json', 'in the way'), { recursive: true })
+  const refusal = { code: 'storage_unavailable' }
+  await Promise.all([t.rejects(fleet.pause('a'), refusal), t.rejects(fleet.pause('a'), refusal)])
+  t.equal(registry.get('a')?.child.state.name, before)
+  t.equal(registry.get('a')?.record.desired, 'running')
+})
+
+t.test('a resume that can not be saved leaves nothing running that was started on its word', async (t) => {
+  const { fleet, registry, place } = await started(t, 'paused')
+  mkdirSync(join(place, '..', 'accounts.json', 'in the way'), { recursive: true })
+  const resumed = fleet.resume('a')
+  resumed.catch(() => undefined)
+  t.ok(await registry.waitFor('a', ({ record }) => record.desired === 'running', 1000))
+  fleet.restart('a')
+  t.not(registry.get('a')?.child.state.name, 'absent')
+  await t.rejects(resumed, { code: 'storage_unavailable' })
+  t.ok(await registry.waitFor('a', ({ child }) => child.state.name === 'absent', 1000))
+  t.equal(registry.get('a')?.record.desired, 'paused')
+})
+
+t.test('while all connects are paused, what is connected is not taken down by a restart', async (t) => {
+  const { fleet, registry } = await started(t, 'running')
+  const account = registry.get('a')
+  if (account === undefined) throw new Error('no account')
+  const state = { name: 'running', sinceMs: 0, heartbeatMs: 0, killed: false } as const
+  const connection = { status: 'connected', reason: null, code: null, attempt: 0, nextTryAtMs: null } as const
+  registry.put({ ...account, child: { generation: 1, failures: 0, state }, connection })
+  await fleet.pauseConnects()
+  t.throws(() => fleet.restart('a'), { code: 'connects_paused' })
+  t.equal(registry.get('a')?.child.state.name, 'running')
+  await fleet.resumeConnects()
+  fleet.restart('a')
+  t.equal(registry.get('a')?.child.state.name, 'stopping')
 })
