@@ -162,7 +162,9 @@ export class Feed {
     if (![...this.#listeners.values()].includes('admin')) return void this.#ring.pushQr(accountId)
     void this.#qrData(accountId).then((data) => {
       // Another code, or none, has taken its place meanwhile, and is told by itself.
-      if (data === undefined || this.#toldQr.get(accountId) !== text) return
+      if (this.#toldQr.get(accountId) !== text) return
+      // Not drawn: the next look, the sweep's at the latest, tries again. A code may live for a minute.
+      if (data === undefined) return void this.#toldQr.delete(accountId)
       this.#send(frameOf(this.#ring.pushQr(accountId), 'account.qr', data), 'admin')
     })
   }

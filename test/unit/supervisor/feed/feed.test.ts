@@ -1,11 +1,27 @@
 import t from 'tap'
-import { Registry } from '../../../../supervisor/accounts/registry.ts'
+import { newAccount, Registry } from '../../../../supervisor/accounts/registry.ts'
 import { GATE_LIMITS } from '../../../../supervisor/core/connect-gate.ts'
 import { Feed } from '../../../../supervisor/feed/feed.ts'
 import type { Trouble } from '../../../../supervisor/fleet/find-trouble.ts'
 import { Gatekeeper } from '../../../../supervisor/fleet/gatekeeper.ts'
+import type { ViewDeps } from '../../../../supervisor/views/fleet-view.ts'
+import { recordOf } from '../../../fixtures/http-service.ts'
 import { captureLog } from '../../../fixtures/log-lines.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
+
+function viewsOf(registry: Registry, clock: ManualClock, fleet: ViewDeps['fleet']): ViewDeps {
+  return {
+    registry,
+    fleet,
+    actions: { running: [] },
+    storage: { state: { exists: true, writable: true, problem: null, full: false } },
+    backups: null,
+    clock,
+    sessionsPath: '/nowhere',
+    maxAccounts: 3,
+    service: { version: '1.2.3', startedMonotonicMs: 0, status: () => 'running', boot: () => null },
+  }
+}
 
 /** As the system's: the time of day in whole milliseconds, the monotonic one in fractions. */
 class FineClock extends ManualClock {
@@ -21,25 +37,15 @@ t.test('a probe that is planned is told once, however often and by whichever clo
   const nothing = (): void => undefined
   const gate = new Gatekeeper(GATE_LIMITS, clock, log, nothing, nothing, nothing)
   const feed = new Feed({
-    views: {
-      registry,
-      fleet: {
-        get trouble(): Trouble | null {
-          const { trouble, nextProbeAtMs } = gate
-          if (trouble === null) return null
-          return { kind: 'network', sinceMs: trouble.sinceMs, accounts: 3, message: 'Down', nextProbeAtMs }
-        },
-        connectsPaused: false,
-        restarting: null,
+    views: viewsOf(registry, clock, {
+      get trouble(): Trouble | null {
+        const { trouble, nextProbeAtMs } = gate
+        if (trouble === null) return null
+        return { kind: 'network', sinceMs: trouble.sinceMs, accounts: 3, message: 'Down', nextProbeAtMs }
       },
-      actions: { running: [] },
-      storage: { state: { exists: true, writable: true, problem: null, full: false } },
-      backups: null,
-      clock,
-      sessionsPath: '/nowhere',
-      maxAccounts: 3,
-      service: { version: '1.2.3', startedMonotonicMs: 0, status: () => 'running', boot: () => null },
-    },
+      connectsPaused: false,
+      restarting: null,
+    }),
     qr: { render: async () => '' },
     clock,
     log,
@@ -72,4 +78,40 @@ t.test('a probe that is planned is told once, however often and by whichever clo
   feed.flush()
   t.ok(told.length > 0, 'the one after it is news')
   t.match(told.at(-1), 'fleet.event')
+})
+
+t.test('a QR code that could not be drawn is drawn at a later look, while it lives', async (t) => {
+  const clock = new ManualClock()
+  const { log, lines } = captureLog()
+  const registry = new Registry(clock)
+  let isBroken = true
+  const feed = new Feed({
+    views: viewsOf(registry, clock, { trouble: null, connectsPaused: false, restarting: null }),
+    qr: {
+      render: async () => {
+        if (isBroken) throw new Error('The thread died.')
+        return 'data:image/png;base64,AA=='
+      },
+    },
+    clock,
+    log,
+    boot: 'b00700000000',
+  })
+  t.teardown(() => feed.stop())
+  feed.start()
+  const told: string[] = []
+  feed.listen('admin', (frame) => told.push(frame.toString()))
+  const state = { name: 'running', sinceMs: 0, heartbeatMs: 0, killed: false } as const
+  registry.put({
+    ...newAccount(recordOf('a'), { generation: 1, failures: 0, state }),
+    connection: { status: 'needs_qr', reason: 'pairing', code: null, attempt: 0, nextTryAtMs: null },
+    qr: { text: 'a code', expiresAtMs: clock.nowMs() + 60_000 },
+  })
+  await clock.advanceAsync(1000)
+  t.match(lines().at(-1), { event: 'qr.not_drawn', accountId: 'a' })
+  const isQr = (frame: string): boolean => frame.includes('account.qr')
+  t.notOk(told.some(isQr))
+  isBroken = false
+  await clock.advanceAsync(20_000)
+  t.match(told.filter(isQr), [/data:image/], 'once')
 })
