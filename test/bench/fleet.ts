@@ -45,7 +45,17 @@ const PHONES_APART = 1000
 
 const HEAD = [
   ...['setup', 'accounts', 'connected after s', 'CPU s a start', 'idle MiB', 'max', 'parent MiB', 'idle CPU s/min'],
-  ...['traffic MiB', 'CPU ms/message', 'p50/p99 ms', 'lost', 'afterwards MiB', 'soak MiB', 'stop s', 'load'],
+  ...[
+    'traffic MiB',
+    'CPU ms/message',
+    'p50/p99 ms',
+    'lost',
+    'afterwards MiB',
+    'soak MiB',
+    'first QR s',
+    'stop s',
+    'load',
+  ],
 ]
 
 function cellsOf(row: Row): string[] {
@@ -65,6 +75,7 @@ function cellsOf(row: Row): string[] {
     traffic === null ? '' : String(traffic.latency.lost),
     row.afterTraffic === null ? '' : String(row.afterTraffic.pssMib),
     row.soak === null ? '' : row.soak.after.map(({ pssMib }) => pssMib).join(', '),
+    String(row.firstQrS),
     String(row.stopS),
     row.load.after.split(' ')[0] ?? '',
   ]

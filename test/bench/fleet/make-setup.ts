@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SimulatorProcess } from '../simulator-process.ts'
 import { withCleanup } from '../with-cleanup.ts'
-import { PlainSetup } from './plain.ts'
+import { OneProcessSetup } from './one-process.ts'
+import { Pm2Setup } from './pm2.ts'
 import { ServiceSetup } from './service.ts'
 import type { Setup, SetupName } from './setup.ts'
 
@@ -14,14 +15,25 @@ export async function withSetup<T>(
 ): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-bench-'))
   const simulator = await SimulatorProcess.start()
-  const setup =
-    name === 'bundled' || name === 'unbundled'
-      ? new ServiceSetup(name, simulator, directory)
-      : new PlainSetup(name, simulator, directory)
+  const setup = makeSetup(name, simulator, directory)
   const end = async (): Promise<void> => {
     await setup.stop().catch(() => undefined)
     await simulator.end()
     await rm(directory, { recursive: true, force: true })
   }
   return withCleanup(end, () => work(setup, simulator))
+}
+
+function makeSetup(name: SetupName, simulator: SimulatorProcess, directory: string): Setup {
+  switch (name) {
+    case 'bundled':
+    case 'unbundled':
+      return new ServiceSetup(name, simulator, directory)
+    case 'one-process':
+      return new OneProcessSetup(simulator, directory)
+    case 'process-each':
+      return new Pm2Setup(simulator, directory)
+    default:
+      return name satisfies never
+  }
 }

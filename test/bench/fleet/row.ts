@@ -44,6 +44,8 @@ export interface Row {
   afterTraffic: Memory | null
   /** After each part of the soak, when it has been quiet for SOAK_QUIET_S. */
   soak: { messagesEach: number; lost: number; after: Memory[] } | null
+  /** From adding an account to its QR code, beside the others: the median of FIRST_QRS, one after another. */
+  firstQrS: number
   stopS: number
   load: { before: string; after: string }
 }
@@ -54,6 +56,7 @@ const CONNECT_DEADLINE_MS = 600_000
 /** The idle CPU is counted over this last part of the settling, so without the collection that follows each start. */
 const IDLE_WINDOW_S = 60
 const PART_S = 20
+const FIRST_QRS = 3
 const SOAK_PARTS = 4
 /** To all accounts together: what two cores carry with the simulator on them. */
 const SOAK_PER_SECOND = 200
@@ -120,6 +123,7 @@ export async function measureFleet(
     afterTraffic = memoryOf(setup, accounts)
   }
   const soak = times.soakMessages > 0 ? await soakFleet(setup, simulator, phones, times.soakMessages) : null
+  const firstQrS = await measureFirstQr(setup, testPhones(FIRST_QRS, firstPhone + accounts))
   const stopMs = performance.now()
   await setup.stop()
   return {
@@ -133,9 +137,20 @@ export async function measureFleet(
     traffic,
     afterTraffic,
     soak,
+    firstQrS,
     stopS: round(secondsSince(stopMs)),
     load: { before, after: loadAverage() },
   }
+}
+
+async function measureFirstQr(setup: Setup, phones: readonly string[]): Promise<number> {
+  const took: number[] = []
+  for (const phone of phones) {
+    const fromMs = performance.now()
+    await setup.firstQr(phone)
+    took.push(secondsSince(fromMs))
+  }
+  return round(took.sort((a, b) => a - b)[Math.floor(took.length / 2)] ?? 0)
 }
 
 async function soakFleet(

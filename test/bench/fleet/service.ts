@@ -52,6 +52,11 @@ export class ServiceSetup implements Setup {
     await until(`${phone} to connect`, () => this.connectedAtMs.has(phone), PAIR_DEADLINE_MS)
   }
 
+  async firstQr(phone: string): Promise<void> {
+    const { accountId, qrCode } = await this.#running().add(phone)
+    if (qrCode === undefined) throw new Error(`The answer to add-account has no QR code of ${accountId}.`)
+  }
+
   connected(): number {
     return this.connectedAtMs.size
   }

@@ -5,6 +5,8 @@ export interface Setup {
   start(): Promise<void>
   /** Pairs one more account with its phone; resolves when it is connected. */
   pair(phone: string): Promise<void>
+  /** Adds one more account, and resolves when it has a QR code to be scanned; nobody scans it. */
+  firstQr(phone: string): Promise<void>
   /** How many are connected now. */
   connected(): number
   /** The account's process, and that of the parent where there is another. */
@@ -23,8 +25,7 @@ export const SETUPS = {
   bundled: 'this service as `npm start` runs it',
   unbundled: 'this service with workers of the compiled files, plain (WORKER_BUNDLE=off)',
   'one-process': "one Node process with a plain Baileys socket and Baileys' own file store for each account",
-  'process-each':
-    'a plain Baileys process for each account under a parent that starts what ends anew at once, as PM2 does',
+  'process-each': 'a plain Baileys process for each account under PM2',
 } as const
 
 export type SetupName = keyof typeof SETUPS
