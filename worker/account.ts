@@ -299,6 +299,7 @@ export class Account {
     // What the last socket left in the queue (the creds of a pairing, say) is durable before the next one logs in.
     // One whose disk hangs is of no use: the next process finds out whether the disk takes writes.
     await this.#held.flush()
+    if (this.#ending.hasBegun) return
     this.#lastFrameMs = clock.monotonicMs()
     this.#socket = openSocket({
       auth: session.authState,
@@ -360,6 +361,8 @@ export class Account {
     // No step follows any more, so this is the last of the effects: a session that is being set aside is left whole.
     await withDeadline(Promise.all([this.#begun, this.#effects]), UNDER_WAY_DEADLINE_MS, clock)
     await this.#socket?.tearDown()
+    // What the socket changed in its last second, when nobody listened to it any more. A failure shows in the close.
+    this.#held.session?.saveCreds().catch(() => undefined)
     this.#changes.stop()
     // Takes its turn in the session's queue before the close; the way to the supervisor holds up neither.
     const last = this.#lastSnapshot

@@ -85,10 +85,18 @@ export class HeldSession {
 
   /** The session goes to where set-aside ones are, and a new one begins in its place. */
   async setAside(reason: Reason): Promise<void> {
-    const { start, clock, log } = this.#options
-    const { sessionsPath, accountId } = start
+    const { clock } = this.#options
     const session = this.#session
     await withDeadline(this.#messages?.drained() ?? Promise.resolve(), DRAIN_DEADLINE_MS, clock)
+    const replaced = this.#replace(session, reason)
+    if ((await withDeadline(replaced, OPEN_DEADLINE_MS, clock)) === LATE) {
+      throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_DEADLINE_MS / 1000} s.`)
+    }
+  }
+
+  async #replace(session: Session | undefined, reason: Reason): Promise<void> {
+    const { start, clock, log } = this.#options
+    const { sessionsPath, accountId } = start
     this.#session = undefined
     await session?.close()
     const path = await setAside({ sessionsPath, accountId, reason, nowMs: clock.nowMs() })
@@ -107,7 +115,11 @@ export class HeldSession {
 
   /** Flushes and closes the session. Rejects with what kept it from being whole on the disk; `release` follows. */
   async close(): Promise<void> {
-    await this.#session?.close()
+    const session = this.#session
+    await session?.close()
+    // The log itself closes without a word of what failed before.
+    const failure = await Promise.race([session?.failed, Promise.resolve(undefined)])
+    if (failure !== undefined) throw failure
   }
 
   async release(): Promise<void> {

@@ -50,7 +50,8 @@ export class SessionReport {
    */
   async answer(requestId: number, session: Session | undefined, savedRevision: number | null = null): Promise<void> {
     const { clock, send, isLinked } = this.#options
-    const linked = isLinked()
+    // Where none is open (yet, or any more), whether one is linked is not known: it could not be had, no more.
+    const linked = session === undefined || isLinked()
     const asked = session !== undefined && linked && session.revision !== savedRevision
     // A log that failed says so through session.failed, which ends this process.
     const taken = asked

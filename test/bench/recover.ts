@@ -1,5 +1,6 @@
+import { execFile } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import pLimit from 'p-limit'
 import { testPhones } from '../fixtures/paired-fleet.ts'
 import { until } from '../fixtures/until.ts'
@@ -17,11 +18,14 @@ import type { SimulatorProcess } from './simulator-process.ts'
 const TROUBLES = {
   none: 'nothing happens',
   killed: 'its process is killed (kill -9), as the kernel does when memory runs out',
+  out_of_memory: 'its process gets no memory any more (a limit below what it has), and its contacts write',
   hung: 'its event loop stands still for 5 s (SIGSTOP of its process)',
   corrupt: 'a frame comes that can not be decrypted',
   flooded: 'its contacts write as fast as the simulator can, up to 500 messages a second, for 10 s',
 } as const
 type Trouble = keyof typeof TROUBLES
+
+const run = promisify(execFile)
 
 const USAGE = `Usage: npm run bench -- recover [options]
 
@@ -64,6 +68,11 @@ async function measure(setup: Setup, simulator: SimulatorProcess, phones: string
     case 'killed':
       process.kill(setup.pidOf(victim), 'SIGKILL')
       break
+    case 'out_of_memory':
+      await run('prlimit', [`--pid=${setup.pidOf(victim)}`, '--as=1000000'])
+      // The first allocation that fails ends it; what is sent then comes after its return.
+      await sendTraffic(simulator, { phones: [victim], perSecond: 20, seconds: 2 })
+      break
     case 'hung': {
       const pid = setup.pidOf(victim)
       process.kill(pid, 'SIGSTOP')
@@ -82,7 +91,7 @@ async function measure(setup: Setup, simulator: SimulatorProcess, phones: string
     default:
       trouble satisfies never
   }
-  const loses = trouble === 'killed' || trouble === 'corrupt'
+  const loses = trouble === 'killed' || trouble === 'out_of_memory' || trouble === 'corrupt'
   const back = (): number | undefined => {
     const seenMs = setup.connectedAtMs.get(victim)
     return seenMs !== undefined && seenMs > troubleMs ? seenMs : undefined

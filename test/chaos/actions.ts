@@ -95,6 +95,8 @@ export const ACCOUNT_KINDS: readonly Kind[] = [
       inject({ kind: 'ignore_encrypt', phone, times: 'until_cleared' }, { cut: true, forMs: draw(5_000, 25_000) }),
     SLOW,
   ),
+  // Half a minute until the device asks once more.
+  kind('refuse_active', (phone) => inject({ kind: 'refuse_active', phone }, { cut: true }), SLOW),
   // Its watchdog takes a minute, longer than any other's.
   kind('stall_login', (phone) => inject({ kind: 'stall_login', phone }, { cut: true }), { slow: true, cap: 2 }),
   // The account's next message comes again at the login after it, as if the connection had ended before the receipt.

@@ -55,6 +55,7 @@ const BEHAVIOUR_FAULTS = [
   Type.Object({ kind: Type.Literal('ignore_encrypt'), ...scope }),
   Type.Object({ kind: Type.Literal('ignore_pings'), ...scope }),
   Type.Object({ kind: Type.Literal('ignore_usync'), ...scope }),
+  Type.Object({ kind: Type.Literal('refuse_active'), ...scope }),
   Type.Object({ kind: Type.Literal('refuse_messages'), code: Type.Integer({ minimum: 400, maximum: 599 }), ...scope }),
   Type.Object({ kind: Type.Literal('withhold_message_acks'), ...scope }),
   Type.Object({ kind: Type.Literal('corrupt_message'), ...scope }),

@@ -21,9 +21,13 @@ export async function handleQuery(world: World, connection: Connection, query: B
   const [request] = children(query)
   world.events.emit({ type: 'query.received', phone: phone.number, xmlns, name: request?.tag ?? '' })
   if (isIgnored(world, phone, xmlns)) return
+  const isActive = xmlns === 'passive' && request?.tag === 'active'
+  if (isActive && world.faults.take('refuse_active', phone.number) !== undefined) {
+    return connection.send(iqError(query, 500, 'internal-server-error'))
+  }
   const answer = answerTo(world, connection, phone, companion, query, request)
   connection.send(answer)
-  if (xmlns === 'passive' && request?.tag === 'active') await activate(world, connection)
+  if (isActive) await activate(world, connection)
   if (xmlns === 'md' && request?.tag === 'remove-companion-device') world.unlink(phone, companion, 'device')
 }
 

@@ -5,6 +5,8 @@
  * after one that was good. Ciphertexts are handled in the order in which they came, but for those that Baileys drops:
  * so the end of one is also that of all before it. A bad end brings no event in some cases (a message that was read
  * before), so it is taken for one.
+ *
+ * Where WhatsApp does not take the word that it may deliver, nothing comes to wait for: that delivery is owed.
  */
 export class Hearing {
   /** Ciphertexts that wait for the end of their decryption: when they came, oldest first. */
@@ -13,6 +15,7 @@ export class Hearing {
   #lastEndMs = 0
   #untoldSinceMs: number | null = null
   #lastHeardMs: number | null = null
+  #owedSinceMs: number | null = null
 
   /** A ciphertext came; the ticket is for its end. */
   arrived(nowMs: number): number {
@@ -30,9 +33,20 @@ export class Hearing {
     this.#untoldSinceMs = good ? (this.#untoldSinceMs ?? nowMs) : null
   }
 
+  /** WhatsApp was asked to deliver, and did not take it. */
+  owes(nowMs: number): void {
+    this.#owedSinceMs ??= nowMs
+  }
+
+  /** WhatsApp delivers. */
+  delivers(): void {
+    this.#owedSinceMs = null
+  }
+
   /** Baileys told of messages. */
   told(nowMs: number): void {
     this.#untoldSinceMs = null
+    this.#owedSinceMs = null
     this.#lastHeardMs = nowMs
   }
 
@@ -40,7 +54,7 @@ export class Hearing {
   get unheardSinceMs(): number | null {
     const [oldestMs] = this.#waiting.values()
     const sinceMs = oldestMs === undefined ? Infinity : Math.max(oldestMs, this.#lastEndMs)
-    const unheardMs = Math.min(sinceMs, this.#untoldSinceMs ?? Infinity)
+    const unheardMs = Math.min(sinceMs, this.#untoldSinceMs ?? Infinity, this.#owedSinceMs ?? Infinity)
     return unheardMs === Infinity ? null : unheardMs
   }
 

@@ -6,7 +6,7 @@ import {
   type BinaryNode,
   type WASocket,
 } from '@whiskeysockets/baileys'
-import type { Clock } from '../../shared/clock.ts'
+import type { Clock, Timer } from '../../shared/clock.ts'
 import { withDeadline } from '../../shared/deadline.ts'
 import type { ClientVersion } from '../../shared/ipc.ts'
 import { phoneOfJid } from '../../shared/phone.ts'
@@ -70,6 +70,14 @@ const FIRST_QR_MS = 60_000
 const NEXT_QR_MS = 20_000
 /** For the other side's close frame: what a healthy server needs, where Baileys itself would wait for 30 s. */
 const CLOSE_FRAME_WAIT_MS = 1000
+/** What waited for this device comes within seconds of a login; the rest is for a loaded host and a long queue. */
+const DELIVERY_WAIT_MS = 30_000
+/** Lets WhatsApp deliver. Saying it twice is saying it once. */
+const ACTIVE: BinaryNode = {
+  tag: 'iq',
+  attrs: { to: 's.whatsapp.net', xmlns: 'passive', type: 'set' },
+  content: [{ tag: 'active', attrs: {} }],
+}
 /** Events that speak of the connection itself; all others carry something that somebody sent. */
 const CONNECTION_EVENTS = new Set(['connection.update', 'creds.update'])
 const TEAR_DOWN_DEADLINE_MS = 1000
@@ -124,6 +132,17 @@ export function openSocket(options: SocketOptions): OpenSocket {
     transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
   })
 
+  let delivers = false
+  let deliveryTimer: Timer | undefined
+  // Baileys says `open` whether or not its own request was answered, refused, or given up before it was sent: a
+  // connection whose pings are answered, and on which nothing ever comes. The end of what waited says that it was taken;
+  // where that does not come, the request is made once more, and its answer decides.
+  const askToDeliver = async (): Promise<void> => {
+    if (done || delivers) return
+    const answer = await socket.query(ACTIVE).catch(() => undefined)
+    if (answer === undefined && !delivers) hearing.owes(clock.monotonicMs())
+  }
+
   const closeLine = socket.ws.close.bind(socket.ws)
   // Baileys reports an end only after this, and a peer that is gone answers no close frame: its 30 s of waiting would be
   // 30 s of "connected" more.
@@ -143,9 +162,14 @@ export function openSocket(options: SocketOptions): OpenSocket {
       emit({ type: 'qr', text: update.qr, lifetimeMs: qrCount++ === 0 ? FIRST_QR_MS : NEXT_QR_MS })
     }
     if (update.isNewLogin) emit({ type: 'new_login' })
+    if (update.receivedPendingNotifications === true) {
+      delivers = true
+      hearing.delivers()
+    }
     if (update.connection === 'open') {
       judge(true)
       emit({ type: 'open', phone: phoneOfJid(socket.user?.id ?? '') })
+      deliveryTimer = clock.setTimer(DELIVERY_WAIT_MS, () => void askToDeliver())
     }
     if (update.connection === 'close') {
       const cause = causeOf(update.lastDisconnect?.error)
@@ -191,6 +215,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
     },
     async tearDown() {
       done = true
+      deliveryTimer?.cancel()
       const ended = Promise.resolve(socket.end(undefined)).catch(() => undefined)
       await withDeadline(ended, TEAR_DOWN_DEADLINE_MS, clock)
       // Also when `end` returned at once, because Baileys is in the middle of its own: that one may wait for half a minute.

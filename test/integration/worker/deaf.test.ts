@@ -17,6 +17,8 @@ const [phone = ''] = testPhones(1)
 const CONTACT = '40733333333'
 /** DEAF_AFTER_MS in one and a half seconds. */
 const FAST = 60
+/** The wait for what was sent meanwhile in three seconds, DEAF_AFTER_MS in nine, and a login still has six. */
+const SOON = 10
 
 /** A disk whose syncs stop coming back at some moment, and may come back later. */
 class HangingDisk {
@@ -158,5 +160,34 @@ for (const comesBack of [true, false]) {
         { reason: 'storage_failed', message: /did not take a write in 30 s/ },
       )
     }
+  })
+}
+
+for (const refusal of ['once', 'until_cleared'] as const) {
+  const then = refusal === 'once' ? 'it is asked once more, and delivers' : 'deaf; then a new socket hears everything'
+  await t.test(`WhatsApp does not take the word to deliver, while pings are answered: ${then}`, async (t) => {
+    const simulator = await startSimulator()
+    t.teardown(() => simulator.close())
+    const worker = new Worker(join(t.testdir(), 'sessions'), simulator)
+    t.teardown(() => worker.account.stop())
+    worker.clock.setSpeed(SOON)
+    const times = refusal === 'once' ? 1 : refusal
+    const refused = simulator.inject({ kind: 'refuse_active', phone, times })
+    await worker.account.begin()
+    await worker.reported('connected null')
+    t.equal(refused.hits, 1, 'Baileys says open all the same')
+    const from = worker.said.length
+    const { id } = await simulator.sendText({ to: phone, from: CONTACT, text: 'waits' })
+
+    if (refusal === 'until_cleared') {
+      await worker.reported('connecting deaf', from)
+      t.ok(refused.hits >= 2, 'it was asked once more')
+      t.equal(worker.told(id), 0)
+      refused.clear()
+      await worker.reported('connected null', from)
+    }
+    await until('the message', () => worker.told(id) === 1)
+    const reports = worker.said.slice(from).filter(({ type }) => type === 'connection')
+    t.equal(reports.length === 0, refusal === 'once', 'a connection that delivers is left alone')
   })
 }

@@ -4,8 +4,11 @@ import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { systemClock } from '../../../../shared/clock.ts'
+import { createLog } from '../../../../shared/log.ts'
 import { leftOutWithout } from '../../../fixtures/machine-tools.ts'
 import { nodeFs, type SessionFile, type SessionFs } from '../../../../shared/session/session-fs.ts'
+import { HeldSession } from '../../../../worker/held-session.ts'
 import { openSession } from '../../../../worker/session/session.ts'
 import { batchOf, verify } from '../../../unit/worker/session/fixtures/model.ts'
 
@@ -177,4 +180,24 @@ t.test('a disk that is really full', { skip: leftOutWithout('root') }, async (t)
   t.equal(problem, undefined)
   await again.authState.keys.set({ 'lid-mapping': batchOf(count + 1) })
   await again.close()
+})
+
+t.test('a write that fails on the way to the end is told by the close: no such end is a clean one', async (t) => {
+  const faults: Faults = {}
+  const held = new HeldSession({
+    start: { sessionsPath: t.testdir({}), accountId: 'a', recover: null, backup: false },
+    clock: systemClock,
+    log: createLog('silent'),
+    fs: faulty(faults),
+    send: async () => undefined,
+    onOpened: () => undefined,
+    onCommit: () => undefined,
+    onMessage: () => undefined,
+    onFailed: () => undefined,
+  })
+  await held.take()
+  faults.write = 'ENOSPC'
+  void Promise.resolve(held.session?.authState.keys.set({ 'lid-mapping': batchOf(1) })).catch(() => undefined)
+  await t.rejects(held.close(), { code: 'storage_full' })
+  await held.release()
 })

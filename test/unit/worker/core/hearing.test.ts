@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Hearing } from '../../../../worker/core/hearing.ts'
 
-type Step = ['arrived' | 'told', atMs: number] | ['settled', atMs: number, ticket: number, good?: false]
+type Step =
+  ['arrived' | 'told' | 'owes' | 'delivers', atMs: number] | ['settled', atMs: number, ticket: number, good?: false]
 
 const TABLE: [title: string, steps: Step[], unheardSinceMs: number | null][] = [
   ['nothing came', [], null],
@@ -72,6 +73,30 @@ const TABLE: [title: string, steps: Step[], unheardSinceMs: number | null][] = [
   ],
   ['an event without a message before it', [['told', 3]], null],
   [
+    'WhatsApp does not deliver: since it was first known',
+    [
+      ['owes', 5],
+      ['owes', 7],
+    ],
+    5,
+  ],
+  [
+    'it does after all',
+    [
+      ['owes', 5],
+      ['delivers', 6],
+    ],
+    null,
+  ],
+  [
+    'a message came all the same',
+    [
+      ['owes', 5],
+      ['told', 6],
+    ],
+    null,
+  ],
+  [
     'the end of one that was over already',
     [
       ['arrived', 5],
@@ -88,6 +113,7 @@ for (const [title, steps, expected] of TABLE) {
     const hearing = new Hearing()
     for (const [what, atMs, ticket = 0, good = true] of steps) {
       if (what === 'settled') hearing.settled(ticket, good, atMs)
+      else if (what === 'delivers') hearing.delivers()
       else hearing[what](atMs)
     }
     t.equal(hearing.unheardSinceMs, expected)
