@@ -139,7 +139,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
   // where that does not come, the request is made once more, and its answer decides.
   const askToDeliver = async (): Promise<void> => {
     if (done || delivers) return
-    const answer = await socket.query(ACTIVE).catch(() => undefined)
+    const answer: unknown = await socket.query(ACTIVE).catch(() => undefined)
     if (answer === undefined && !delivers) hearing.owes(clock.monotonicMs())
   }
 
