@@ -9,7 +9,7 @@ import { plain } from './words.ts'
 /** The same thing with one account or many. */
 const POLL_MS = 300
 
-/** What only a person with the phone in the hand can undo. */
+/** What is not undone by its opposite. */
 const ASKED_FOR: Partial<Record<ActionName, { question: (names: string) => string; refused: string }>> = {
   logout: {
     question: (names) =>
@@ -17,7 +17,8 @@ const ASKED_FOR: Partial<Record<ActionName, { question: (names: string) => strin
     refused: 'Nothing was logged out.',
   },
   remove: {
-    question: (names) => `Remove ${names}? The session is set aside on the disk, and the phone has to be linked again.`,
+    question: (names) =>
+      `Remove ${names}? The session is set aside on the disk, from where it can be put back; the backups are deleted.`,
     refused: 'Nothing was removed.',
   },
 }

@@ -17,7 +17,8 @@ export function loginRoutes({ auth, streams }: HttpDeps): FastifyPluginAsyncType
       {
         schema: {
           summary: 'Log a browser in',
-          description: 'Sets an HttpOnly cookie for a day. Programs send their token with each request instead.',
+          description:
+            "Sets an HttpOnly cookie, for a day, a viewer's for thirty. Programs send their token with each request instead.",
           tags: ['access'],
           security: [],
           body: LoginBody,
