@@ -209,8 +209,8 @@ export const FromWorker = Type.Union([
     paired: Type.Boolean(),
   }),
   /**
-   * What was asked for: one whole log file in base64, a secret; null where no phone is linked (`linked`), where the session
-   * could not be read, or where nothing has changed. What `session_changed` said before is in it.
+   * What was asked for: one whole log file in base64, a secret; null where no phone is linked (`linked`: false of an open
+   * session alone), where none is open or it could not be read, or where nothing has changed. What `session_changed` said before is in it.
    */
   Type.Object({
     type: Type.Literal('snapshot'),

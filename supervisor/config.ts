@@ -61,7 +61,6 @@ export interface SystemdConfig {
   readonly watchdogMs: number | null
   /** WATCHDOG_PID: whom it is meant for, if that is said. */
   readonly watchdogPid: number | null
-  /** JOURNAL_STREAM: device and inode of the output that leads to the journal. */
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>

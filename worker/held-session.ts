@@ -69,10 +69,7 @@ export class HeldSession {
   async take(): Promise<void> {
     this.#lock = await this.#takeLock()
     if (this.#abort.signal.aborted) return
-    const opened = this.#recover().then(() => this.#open())
-    if ((await withDeadline(opened, OPEN_DEADLINE_MS, this.#options.clock)) === LATE) {
-      throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_DEADLINE_MS / 1000} s.`)
-    }
+    await this.#answered(this.#recover().then(() => this.#open()))
   }
 
   /** Everything that was written is durable. Rejects with storage_failed where the disk hangs. */
@@ -85,18 +82,15 @@ export class HeldSession {
 
   /** The session goes to where set-aside ones are, and a new one begins in its place. */
   async setAside(reason: Reason): Promise<void> {
-    const { clock } = this.#options
-    const session = this.#session
-    await withDeadline(this.#messages?.drained() ?? Promise.resolve(), DRAIN_DEADLINE_MS, clock)
-    const replaced = this.#replace(session, reason)
-    if ((await withDeadline(replaced, OPEN_DEADLINE_MS, clock)) === LATE) {
-      throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_DEADLINE_MS / 1000} s.`)
-    }
+    const drained = this.#messages?.drained() ?? Promise.resolve()
+    await withDeadline(drained, DRAIN_DEADLINE_MS, this.#options.clock)
+    await this.#answered(this.#replace(reason))
   }
 
-  async #replace(session: Session | undefined, reason: Reason): Promise<void> {
+  async #replace(reason: Reason): Promise<void> {
     const { start, clock, log } = this.#options
     const { sessionsPath, accountId } = start
+    const session = this.#session
     this.#session = undefined
     await session?.close()
     const path = await setAside({ sessionsPath, accountId, reason, nowMs: clock.nowMs() })
@@ -124,6 +118,13 @@ export class HeldSession {
 
   async release(): Promise<void> {
     await this.#lock?.release()
+  }
+
+  /** Rejects with storage_failed where the disk hangs. */
+  async #answered(work: Promise<void>): Promise<void> {
+    if ((await withDeadline(work, OPEN_DEADLINE_MS, this.#options.clock)) === LATE) {
+      throw new SessionError('storage_failed', `The disk did not answer in ${OPEN_DEADLINE_MS / 1000} s.`)
+    }
   }
 
   #takeLock(): Promise<SessionLock> {

@@ -98,6 +98,10 @@ export function deadlineOf(child: Child, limits: ChildLimits): number | undefine
   }
 }
 
+function heard({ sinceMs }: { sinceMs: number }, nowMs: number): ChildState {
+  return { name: 'running', sinceMs, heartbeatMs: nowMs, killed: false }
+}
+
 function graceOf({ overdue }: { overdue?: true }): number {
   return overdue === true ? OVERDUE_GRACE_MS : 0
 }
@@ -121,10 +125,10 @@ export function stepChild(child: Child, event: ChildEvent, nowMs: number, limits
     }
     case 'ready':
       if (state.name !== 'starting' || state.killed) return [child, []]
-      return [{ ...child, state: { name: 'running', sinceMs: state.sinceMs, heartbeatMs: nowMs, killed: false } }, []]
+      return [{ ...child, state: heard(state, nowMs) }, []]
     case 'heartbeat':
       if (state.name !== 'running' || state.killed) return [child, []]
-      return [{ ...child, state: { name: 'running', sinceMs: state.sinceMs, heartbeatMs: nowMs, killed: false } }, []]
+      return [{ ...child, state: heard(state, nowMs) }, []]
     case 'exited':
       return exited(child, event, nowMs)
     case 'deadline':
@@ -226,8 +230,7 @@ function deadline(child: Child, lateMs: number, nowMs: number, limits: ChildLimi
       if (state.overdue !== true) return [{ ...child, state: { ...state, overdue: true } }, []]
       return [{ ...child, state: { ...state, killed: true } }, [{ type: 'kill', generation, why: 'start_timeout' }]]
     case 'running':
-      if (lateMs > OWN_STALL_MS)
-        return [{ ...child, state: { name: 'running', sinceMs: state.sinceMs, heartbeatMs: nowMs, killed: false } }, []]
+      if (lateMs > OWN_STALL_MS) return [{ ...child, state: heard(state, nowMs) }, []]
       if (state.overdue !== true) return [{ ...child, state: { ...state, overdue: true } }, []]
       return [{ ...child, state: { ...state, killed: true } }, [{ type: 'kill', generation, why: 'hung' }]]
     case 'stopping':

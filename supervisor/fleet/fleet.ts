@@ -1,13 +1,14 @@
-import { AppError, messageOf } from '../../shared/errors.ts'
+import { AppError } from '../../shared/errors.ts'
 import type { Recovery, RecoverFrom } from '../../shared/session/recovery.ts'
 import type { Reason } from '../../shared/states.ts'
 import { newAccount, type Account } from '../accounts/registry.ts'
 import type { AccountRecord, AccountStore } from '../accounts/store.ts'
 import { NEW_CHILD } from '../core/child-lifecycle.ts'
+import { AccountRemovals } from './account-removals.ts'
 import { ConnectHold } from './connect-hold.ts'
 import { RollingRestart, type RestartProgress } from './rolling-restart.ts'
 import { SessionCommands } from './session-commands.ts'
-import { KILL_GRACE_MS, Workers, type WorkersOptions } from './workers.ts'
+import { Workers, type WorkersOptions } from './workers.ts'
 import { Wishes } from './wishes.ts'
 
 /** What can be done with accounts: each command is a wish, kept on the disk where it has to last, and then an event. */
@@ -34,7 +35,7 @@ export class Fleet {
   readonly #sessions: SessionCommands
   /** Accounts whose session is on its way from a backup: a worker would make a new one in its place. */
   readonly #awaiting = new Set<string>()
-  readonly #removals = new Map<string, Promise<void>>()
+  readonly #removals: AccountRemovals
   readonly #hold: ConnectHold
 
   constructor(options: FleetOptions) {
@@ -50,6 +51,8 @@ export class Fleet {
       isHeld: () => this.connectsPaused,
     })
     this.#sessions = new SessionCommands(options, this.#workers, this.#wishes)
+    const onForgotten = (accountId: string): void => void this.#awaiting.delete(accountId)
+    this.#removals = new AccountRemovals({ ...options, onForgotten }, this.#workers, this.#wishes)
   }
 
   /** What is wrong with the whole fleet: one event, not one of each account. Null while nothing is. */
@@ -193,9 +196,8 @@ export class Fleet {
    * @throws AppError connects_paused: it is connected, and would not be again
    */
   restart(accountId: string): void {
-    this.#assertActive(accountId)
-    const { registry } = this.#options
-    if (this.connectsPaused && registry.statusOf(this.#account(accountId)).status === 'connected') {
+    const account = this.#assertActive(accountId)
+    if (this.connectsPaused && this.#options.registry.statusOf(account).status === 'connected') {
       throw new AppError(
         'connects_paused',
         `Account "${accountId}" is connected, and all connects are paused, so it would stay down: resume them first (POST /api/whatsapp/connects/resume).`,
@@ -261,31 +263,13 @@ export class Fleet {
     await this.#hold.resume()
   }
 
-  /**
-   * Stops the account, takes its session off its directory, and forgets it. The wish is on the disk before anything
-   * else happens, so that a crash on the way ends in the same place. Asked twice, it is done once.
-   */
-  remove(accountId: string, purge: boolean): Promise<void> {
-    const known = this.#removals.get(accountId)
-    if (known !== undefined) return known
-    const removal = this.#remove(accountId, purge).catch((error: unknown) => {
-      this.#removals.delete(accountId)
-      throw error
-    })
-    this.#removals.set(accountId, removal)
-    return removal
-  }
-
-  async #remove(accountId: string, purge: boolean): Promise<void> {
-    const { registry, log } = this.#options
-    this.assertRunning()
-    this.#sessions.assertIdle(accountId)
-    const before = registry.get(accountId)
-    if (before === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
-    await this.#wishes.change(accountId, { desired: 'removed', purge: purge || before.record.purge })
-    this.#workers.dispatch(accountId, { type: 'stop' })
-    await this.#finishRemoval(accountId)
-    log.info({ event: 'account.removed', accountId, purge }, 'Account')
+  /** Asked twice, it is done once; see AccountRemovals. */
+  async remove(accountId: string, purge: boolean): Promise<void> {
+    if (!this.#removals.isUnderWay(accountId)) {
+      this.assertRunning()
+      this.#sessions.assertIdle(accountId)
+    }
+    await this.#removals.remove(accountId, purge)
   }
 
   /** Whether this session is being put back to the account, or was begun to be. */
@@ -323,32 +307,7 @@ export class Fleet {
 
   /** At boot: removals that a crash cut short go on. */
   resumeRemovals(records: readonly AccountRecord[]): void {
-    const { log } = this.#options
-    for (const record of records) {
-      this.#finishRemoval(record.accountId).catch((error: unknown) => {
-        log.error({ event: 'account.remove_failed', accountId: record.accountId, cause: messageOf(error) }, 'Account')
-      })
-    }
-  }
-
-  /** The second half of a removal: the worker has ended, the session goes, the record goes. */
-  async #finishRemoval(accountId: string): Promise<void> {
-    const { registry, retireSession, childLimits } = this.#options
-    const stopped = await registry.waitFor(
-      accountId,
-      ({ child }) => child.state.name === 'absent',
-      childLimits.stopDeadlineMs + KILL_GRACE_MS,
-    )
-    if (stopped === undefined) return
-    if (stopped.child.state.name !== 'absent') {
-      throw new AppError('internal', `The worker of ${accountId} did not end. Its removal goes on at the next start.`)
-    }
-    await retireSession(stopped.record)
-    registry.delete(accountId)
-    // Who adds the account again from here on adds a new one.
-    this.#awaiting.delete(accountId)
-    this.#removals.delete(accountId)
-    await this.#wishes.save()
+    this.#removals.resume(records)
   }
 
   /**
@@ -375,18 +334,20 @@ export class Fleet {
     const account = this.#options.registry.get(accountId)
     if (account === undefined) throw new AppError('account_not_found', `There is no account "${accountId}".`)
     // A removal whose wish is still on its way to the disk counts: a later wish would take its place.
-    if (account.record.desired === 'removed' || this.#removals.has(accountId)) {
+    if (account.record.desired === 'removed' || this.#removals.isUnderWay(accountId)) {
       throw new AppError('account_removing', `Account "${accountId}" is being removed.`)
     }
     return account
   }
 
-  #assertActive(accountId: string): void {
+  #assertActive(accountId: string): Account {
     this.assertRunning()
-    if (this.#account(accountId).record.desired === 'paused') {
+    const account = this.#account(accountId)
+    if (account.record.desired === 'paused') {
       throw new AppError('account_paused', `Account "${accountId}" is paused: resume it first.`)
     }
     this.#sessions.assertIdle(accountId)
+    return account
   }
 
   /**

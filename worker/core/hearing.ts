@@ -15,6 +15,7 @@ export class Hearing {
   #lastEndMs = 0
   #untoldSinceMs: number | null = null
   #lastHeardMs: number | null = null
+  #delivers = false
   #owedSinceMs: number | null = null
 
   /** A ciphertext came; the ticket is for its end. */
@@ -35,18 +36,23 @@ export class Hearing {
 
   /** WhatsApp was asked to deliver, and did not take it. */
   owes(nowMs: number): void {
-    this.#owedSinceMs ??= nowMs
+    if (!this.#delivers) this.#owedSinceMs ??= nowMs
   }
 
-  /** WhatsApp delivers. */
-  delivers(): void {
+  /** What waited at WhatsApp has come, so it delivers. */
+  delivered(): void {
+    this.#delivers = true
     this.#owedSinceMs = null
+  }
+
+  get delivers(): boolean {
+    return this.#delivers
   }
 
   /** Baileys told of messages. */
   told(nowMs: number): void {
+    this.delivered()
     this.#untoldSinceMs = null
-    this.#owedSinceMs = null
     this.#lastHeardMs = nowMs
   }
 

@@ -132,15 +132,15 @@ export function openSocket(options: SocketOptions): OpenSocket {
     transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
   })
 
-  let delivers = false
   let deliveryTimer: Timer | undefined
   // Baileys says `open` whether or not its own request was answered, refused, or given up before it was sent: a
   // connection whose pings are answered, and on which nothing ever comes. The end of what waited says that it was taken;
   // where that does not come, the request is made once more, and its answer decides.
   const askToDeliver = async (): Promise<void> => {
-    if (done || delivers) return
+    if (hearing.delivers) return
+    // Refused; or undefined, which is Baileys' way of saying that no answer came in defaultQueryTimeoutMs.
     const answer: unknown = await socket.query(ACTIVE).catch(() => undefined)
-    if (answer === undefined && !delivers) hearing.owes(clock.monotonicMs())
+    if (answer === undefined) hearing.owes(clock.monotonicMs())
   }
 
   const closeLine = socket.ws.close.bind(socket.ws)
@@ -162,10 +162,7 @@ export function openSocket(options: SocketOptions): OpenSocket {
       emit({ type: 'qr', text: update.qr, lifetimeMs: qrCount++ === 0 ? FIRST_QR_MS : NEXT_QR_MS })
     }
     if (update.isNewLogin) emit({ type: 'new_login' })
-    if (update.receivedPendingNotifications === true) {
-      delivers = true
-      hearing.delivers()
-    }
+    if (update.receivedPendingNotifications === true) hearing.delivered()
     if (update.connection === 'open') {
       judge(true)
       emit({ type: 'open', phone: phoneOfJid(socket.user?.id ?? '') })

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { systemClock } from '../../../shared/clock.ts'
+import { LATE, withDeadline } from '../../../shared/deadline.ts'
 import { until } from '../../fixtures/until.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
 
@@ -56,14 +58,24 @@ export class PlainAccounts {
   async add(phone: string, add: () => Promise<void> | void): Promise<string> {
     this.phones.push(phone)
     mkdirSync(this.directoryOf(phone), { recursive: true })
-    const qr = new Promise<string>((resolve) => this.#onQr.set(phone, resolve))
+    const shown = new Promise<string>((resolve) => this.#onQr.set(phone, resolve))
     await add()
+    const qr = await withDeadline(shown, PAIR_DEADLINE_MS, systemClock)
+    if (qr === LATE)
+      throw new Error(
+        `No QR code of ${phone} in ${PAIR_DEADLINE_MS / 1000} s: ${this.connectedAtMs.size} are connected.`,
+      )
     return qr
   }
 
   async pair(phone: string, add: () => Promise<void> | void): Promise<void> {
     await this.#simulator.scanQr(await this.add(phone, add), phone)
-    await until('a connection', () => this.connectedAtMs.has(phone), PAIR_DEADLINE_MS)
+    await until(
+      `a connection of ${phone}`,
+      () => this.connectedAtMs.has(phone),
+      PAIR_DEADLINE_MS,
+      () => `${this.connectedAtMs.size} others`,
+    )
   }
 
   onLine(text: string): void {

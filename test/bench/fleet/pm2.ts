@@ -12,6 +12,8 @@ import type { Setup } from './setup.ts'
 
 const PM2 = createRequire(import.meta.url).resolve('pm2/bin/pm2')
 const run = promisify(execFile)
+/** For 200 processes that start, on two cores. */
+const COMMAND_DEADLINE_MS = 300_000
 
 /**
  * Plain Baileys, a process for each account under PM2, with PM2's own defaults. The daemon and its files are this bench's
@@ -87,7 +89,7 @@ export class Pm2Setup implements Setup {
 
   async #pm2(...args: string[]): Promise<void> {
     const env = { PATH: process.env['PATH'], HOME: this.#home, PM2_HOME: this.#home }
-    await run(process.execPath, [PM2, '--silent', ...args], { env, maxBuffer: 64 * 1024 * 1024 })
+    await run(process.execPath, [PM2, '--silent', ...args], { env, timeout: COMMAND_DEADLINE_MS })
   }
 
   #listen(): Promise<Server> {

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { newAccount, Registry } from '../../../../supervisor/accounts/registry.ts'
 import { GATE_LIMITS } from '../../../../supervisor/core/connect-gate.ts'
 import { Feed } from '../../../../supervisor/feed/feed.ts'
@@ -6,11 +6,18 @@ import type { Trouble } from '../../../../supervisor/fleet/find-trouble.ts'
 import { Gatekeeper } from '../../../../supervisor/fleet/gatekeeper.ts'
 import type { ViewDeps } from '../../../../supervisor/views/fleet-view.ts'
 import { recordOf } from '../../../fixtures/http-service.ts'
-import { captureLog } from '../../../fixtures/log-lines.ts'
+import { captureLog, type LogLine } from '../../../fixtures/log-lines.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 
-function viewsOf(registry: Registry, clock: ManualClock, fleet: ViewDeps['fleet']): ViewDeps {
-  return {
+/** A feed of `registry` that has begun and tells `told`; what it logs is in `lines`. */
+function started(
+  t: Test,
+  options: { registry: Registry; clock: ManualClock; fleet?: ViewDeps['fleet']; render?: () => Promise<string> },
+): { feed: Feed; told: string[]; lines: () => LogLine[] } {
+  const { registry, clock, render = async () => '' } = options
+  const { fleet = { trouble: null, connectsPaused: false, restarting: null } } = options
+  const { log, lines } = captureLog()
+  const views: ViewDeps = {
     registry,
     fleet,
     actions: { running: [] },
@@ -21,6 +28,12 @@ function viewsOf(registry: Registry, clock: ManualClock, fleet: ViewDeps['fleet'
     maxAccounts: 3,
     service: { version: '1.2.3', startedMonotonicMs: 0, status: () => 'running', boot: () => null },
   }
+  const feed = new Feed({ views, qr: { render }, clock, log, boot: 'b00700000000' })
+  t.teardown(() => feed.stop())
+  feed.start()
+  const told: string[] = []
+  feed.listen('admin', (frame) => told.push(frame.toString()))
+  return { feed, told, lines }
 }
 
 /** As the system's: the time of day in whole milliseconds, the monotonic one in fractions. */
@@ -36,25 +49,16 @@ t.test('a probe that is planned is told once, however often and by whichever clo
   const registry = new Registry(clock)
   const nothing = (): void => undefined
   const gate = new Gatekeeper(GATE_LIMITS, clock, log, nothing, nothing, nothing)
-  const feed = new Feed({
-    views: viewsOf(registry, clock, {
-      get trouble(): Trouble | null {
-        const { trouble, nextProbeAtMs } = gate
-        if (trouble === null) return null
-        return { kind: 'network', sinceMs: trouble.sinceMs, accounts: 3, message: 'Down', nextProbeAtMs }
-      },
-      connectsPaused: false,
-      restarting: null,
-    }),
-    qr: { render: async () => '' },
-    clock,
-    log,
-    boot: 'b00700000000',
-  })
-  t.teardown(() => feed.stop())
-  feed.start()
-  const told: string[] = []
-  feed.listen('all', (frame) => told.push(frame.toString()))
+  const fleet = {
+    get trouble(): Trouble | null {
+      const { trouble, nextProbeAtMs } = gate
+      if (trouble === null) return null
+      return { kind: 'network', sinceMs: trouble.sinceMs, accounts: 3, message: 'Down', nextProbeAtMs }
+    },
+    connectsPaused: false,
+    restarting: null,
+  } as const
+  const { feed, told } = started(t, { registry, clock, fleet })
   for (const accountId of ['a', 'b', 'c']) {
     gate.request(accountId)
     clock.advance(1000)
@@ -82,25 +86,13 @@ t.test('a probe that is planned is told once, however often and by whichever clo
 
 t.test('a QR code that could not be drawn is drawn at a later look, while it lives', async (t) => {
   const clock = new ManualClock()
-  const { log, lines } = captureLog()
   const registry = new Registry(clock)
   let isBroken = true
-  const feed = new Feed({
-    views: viewsOf(registry, clock, { trouble: null, connectsPaused: false, restarting: null }),
-    qr: {
-      render: async () => {
-        if (isBroken) throw new Error('The thread died.')
-        return 'data:image/png;base64,AA=='
-      },
-    },
-    clock,
-    log,
-    boot: 'b00700000000',
-  })
-  t.teardown(() => feed.stop())
-  feed.start()
-  const told: string[] = []
-  feed.listen('admin', (frame) => told.push(frame.toString()))
+  const render = async (): Promise<string> => {
+    if (isBroken) throw new Error('The thread died.')
+    return 'data:image/png;base64,AA=='
+  }
+  const { told, lines } = started(t, { registry, clock, render })
   const state = { name: 'running', sinceMs: 0, heartbeatMs: 0, killed: false } as const
   registry.put({
     ...newAccount(recordOf('a'), { generation: 1, failures: 0, state }),

@@ -34,7 +34,10 @@ t.test('the last words of a worker are heard before its end, also by a superviso
   const ended = new Promise((resolve) => {
     const worker = forkWorker(command, 'a', () => heard++, resolve)
     // Nothing is read until the process is gone.
-    while (isRunning(worker.pid ?? 0)) continue
+    const endMs = performance.now() + 30_000
+    while (isRunning(worker.pid ?? 0)) {
+      if (performance.now() > endMs) throw new Error('It did not end in 30 s.')
+    }
   })
   t.match(await ended, { code: 0 })
   t.equal(heard, COUNT)

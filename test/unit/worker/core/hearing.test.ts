@@ -3,7 +3,7 @@ import t from 'tap'
 import { Hearing } from '../../../../worker/core/hearing.ts'
 
 type Step =
-  ['arrived' | 'told' | 'owes' | 'delivers', atMs: number] | ['settled', atMs: number, ticket: number, good?: false]
+  ['arrived' | 'told' | 'owes' | 'delivered', atMs: number] | ['settled', atMs: number, ticket: number, good?: false]
 
 const TABLE: [title: string, steps: Step[], unheardSinceMs: number | null][] = [
   ['nothing came', [], null],
@@ -84,7 +84,15 @@ const TABLE: [title: string, steps: Step[], unheardSinceMs: number | null][] = [
     'it does after all',
     [
       ['owes', 5],
-      ['delivers', 6],
+      ['delivered', 6],
+    ],
+    null,
+  ],
+  [
+    'it did before it was asked again',
+    [
+      ['delivered', 5],
+      ['owes', 6],
     ],
     null,
   ],
@@ -113,7 +121,7 @@ for (const [title, steps, expected] of TABLE) {
     const hearing = new Hearing()
     for (const [what, atMs, ticket = 0, good = true] of steps) {
       if (what === 'settled') hearing.settled(ticket, good, atMs)
-      else if (what === 'delivers') hearing.delivers()
+      else if (what === 'delivered') hearing.delivered()
       else hearing[what](atMs)
     }
     t.equal(hearing.unheardSinceMs, expected)
