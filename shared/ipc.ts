@@ -81,6 +81,8 @@ export const ToWorker = Type.Union([
   Type.Object({ type: Type.Literal('set_aside_answer'), allowed: Type.Boolean() }),
   /** The client version to announce from now on: the last one was refused. */
   Type.Object({ type: Type.Literal('use_version'), version: ClientVersion }),
+  /** The answer to `retire_request`, where this is a good moment for it. */
+  Type.Object({ type: Type.Literal('retire') }),
   /** Unlink this device at WhatsApp, and set the session aside. */
   Type.Object({ type: Type.Literal('log_out') }),
   /** The supervisor has the messages of this stream up to this number: the next batch may come. */
@@ -135,6 +137,8 @@ export type LogLine = Static<typeof LogLine>
 
 /** Worker to supervisor. */
 export const FromWorker = Type.Union([
+  /** The process has grown or become slow, and would go on in a fresh one; said with each heartbeat until `retire` comes. */
+  Type.Object({ type: Type.Literal('retire_request') }),
   /** The bundle runs, but not under its code cache: why, in words. */
   Type.Object({ type: Type.Literal('code_cache_unused'), cause: Type.String() }),
   /** The modules are loaded: the costly part of a start is over. `version`: Baileys' own client version. */

@@ -142,6 +142,7 @@ export class Account {
       case 'set_aside_answer':
       case 'abandon':
       case 'log_out':
+      case 'retire':
         return this.#step(message)
       default:
         return message satisfies never
@@ -179,11 +180,6 @@ export class Account {
     const { lastEventAtMs, lastMessageInAtMs, lastAckedOutAtMs } = this.#activity.times
     const lastMs = Math.max(this.#bornAtMs, lastEventAtMs ?? 0, lastMessageInAtMs ?? 0, lastAckedOutAtMs ?? 0)
     return Math.max(0, this.#options.clock.nowMs() - lastMs)
-  }
-
-  /** Goes on in a fresh process, unless a login or a pairing is under way. */
-  retire(): void {
-    this.#step({ type: 'retire' })
   }
 
   /** Null where a code can't be had: no QR code is offered, the phone is not known, WhatsApp says no. */

@@ -23,7 +23,7 @@ export class HealthWatch {
 
   /**
    * @param quietForMs since the last message came
-   * @returns whether the process shall go on in a fresh one now; asked again with each heartbeat until it does
+   * @returns whether the process should go on in a fresh one now; asked again with each heartbeat until it does
    */
   look(quietForMs: number): { rssBytes: number; cpuMs: number; retire: boolean } {
     const nowMs = this.#clock.monotonicMs()
@@ -37,7 +37,7 @@ export class HealthWatch {
     const { health, retire } = judgeHealth(this.#health, sample, this.#limits)
     this.#health = health
     if (retire !== null && retire !== this.#said) {
-      this.#log.warn({ event: 'account.retiring', why: retire, rssBytes, cpuShare }, 'On to a fresh process')
+      this.#log.warn({ event: 'account.retire_request', why: retire, rssBytes, cpuShare }, 'Asks for a fresh process')
     }
     this.#said = retire
     return { rssBytes, cpuMs: Math.round((total.user + total.system) / 1000), retire: retire !== null }

@@ -105,6 +105,7 @@ async function run(): Promise<void> {
       case 'request_pairing_code':
       case 'messages_received':
       case 'log_out':
+      case 'retire':
       case 'snapshot_request':
         return account.handle(message)
       case 'stop':
@@ -140,7 +141,7 @@ async function run(): Promise<void> {
     const { rssBytes, cpuMs, retire } = health.look(account.quietForMs)
     const { activity, counts } = account
     void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), cpuMs, activity, counts })
-    if (retire) account.retire()
+    if (retire) void send({ type: 'retire_request' })
     void collection.look(account.idleForMs)
   }
   // Not in step with the other workers, whenever they were started.

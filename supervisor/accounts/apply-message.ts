@@ -55,6 +55,7 @@ export function applyMessage(account: Account, message: FromWorker, nowMs: numbe
       return { fault: { reason: message.reason, message: message.message } }
     case 'ready':
     case 'code_cache_unused':
+    case 'retire_request':
     case 'permit_request':
     case 'permit_result':
     case 'pairing_code':

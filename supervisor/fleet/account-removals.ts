@@ -2,14 +2,12 @@ import { AppError, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Registry } from '../accounts/registry.ts'
 import type { AccountRecord } from '../accounts/store.ts'
-import type { ChildLimits } from '../core/child-lifecycle.ts'
-import { KILL_GRACE_MS, type Workers } from './workers.ts'
+import type { Workers } from './workers.ts'
 import type { Wishes } from './wishes.ts'
 
 export interface AccountRemovalsOptions {
   registry: Registry
   log: Log
-  childLimits: ChildLimits
   /** Takes the session of a stopped account off its directory. */
   retireSession: (record: AccountRecord) => Promise<void>
   /** The account is not in the registry any more. */
@@ -73,12 +71,8 @@ export class AccountRemovals {
 
   /** The worker has ended, the session goes, the record goes. */
   async #finish(accountId: string): Promise<void> {
-    const { registry, retireSession, childLimits, onForgotten } = this.#options
-    const stopped = await registry.waitFor(
-      accountId,
-      ({ child }) => child.state.name === 'absent',
-      childLimits.stopDeadlineMs + KILL_GRACE_MS,
-    )
+    const { registry, retireSession, onForgotten } = this.#options
+    const stopped = await this.#workers.ended(accountId)
     if (stopped === undefined) return
     if (stopped.child.state.name !== 'absent') {
       throw new AppError('internal', `The worker of ${accountId} did not end. Its removal goes on at the next start.`)

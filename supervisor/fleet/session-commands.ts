@@ -4,15 +4,14 @@ import { AppError, messageOf } from '../../shared/errors.ts'
 import type { Recovery, RecoverFrom } from '../../shared/session/recovery.ts'
 import { newAccount, type Account, type Registry } from '../accounts/registry.ts'
 import type { AccountRecord } from '../accounts/store.ts'
-import { NEW_CHILD, type ChildLimits } from '../core/child-lifecycle.ts'
-import { KILL_GRACE_MS, type Workers } from './workers.ts'
+import { NEW_CHILD } from '../core/child-lifecycle.ts'
+import type { Workers } from './workers.ts'
 import type { Wishes } from './wishes.ts'
 
 export interface SessionCommandsOptions {
   registry: Registry
   clock: Clock
   log: Log
-  childLimits: ChildLimits
   /** Puts a session that was set aside into the directory of a stopped account: accounts/put-back.ts. */
   movePutBack: (accountId: string, session: string) => Promise<void>
   /**
@@ -88,7 +87,7 @@ export class SessionCommands {
   }
 
   async #putBack(record: AccountRecord, session: string): Promise<void> {
-    const { registry, log, childLimits, movePutBack } = this.#options
+    const { registry, log, movePutBack } = this.#options
     const { accountId } = record
     const isNew = registry.get(accountId) === undefined
     // In the registry at once, so that nobody adds it meanwhile; on the disk when its session is there.
@@ -96,11 +95,7 @@ export class SessionCommands {
     let begun = false
     try {
       this.#workers.dispatch(accountId, { type: 'stop' })
-      const stopped = await registry.waitFor(
-        accountId,
-        ({ child }) => child.state.name === 'absent',
-        childLimits.stopDeadlineMs + KILL_GRACE_MS,
-      )
+      const stopped = await this.#workers.ended(accountId)
       if (stopped?.child.state.name !== 'absent') {
         throw new AppError('internal', `The worker of ${accountId} did not end: nothing was put back. Try again.`)
       }

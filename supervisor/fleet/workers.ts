@@ -52,7 +52,7 @@ const SNAPSHOT_DEADLINE_MS = 15_000
 const NOTHING_TO_FLUSH: ReadonlySet<number> = new Set([EXIT.ok.code, EXIT.sessionDamaged.code, EXIT.sessionLocked.code])
 
 /** From SIGKILL to the end of the process; only a process stuck in the kernel takes longer. */
-export const KILL_GRACE_MS = 3000
+const KILL_GRACE_MS = 3000
 
 export class Workers {
   readonly #options: WorkersOptions
@@ -156,23 +156,25 @@ export class Workers {
    * @returns the accounts whose worker had to be killed, or ended without saying that it had flushed
    */
   async stop(): Promise<string[]> {
-    const { registry, childLimits } = this.#options
+    const { registry } = this.#options
     this.#stopping = true
     this.#queue.stop()
     this.#gate.stop()
     const running = [...this.#processes.keys()]
     for (const account of registry.all()) this.dispatch(account.record.accountId, { type: 'stop' })
-    await Promise.all(
-      running.map((accountId) =>
-        registry.waitFor(
-          accountId,
-          ({ child }) => child.state.name === 'absent',
-          childLimits.stopDeadlineMs + KILL_GRACE_MS,
-        ),
-      ),
-    )
+    await Promise.all(running.map((accountId) => this.ended(accountId)))
     for (const timer of this.#timers.values()) timer.cancel()
     return running.filter((accountId) => !this.#flushed.has(accountId))
+  }
+
+  /**
+   * Waits for the end of a worker that was asked to stop, at most until it must have been killed.
+   * @returns the account as it is then, its child `absent` or not; undefined when there is no such account any more
+   */
+  ended(accountId: string): Promise<Account | undefined> {
+    const { registry, childLimits } = this.#options
+    const isAbsent = ({ child }: Account): boolean => child.state.name === 'absent'
+    return registry.waitFor(accountId, isAbsent, childLimits.stopDeadlineMs + KILL_GRACE_MS)
   }
 
   /** A second signal: no more patience. */
@@ -315,6 +317,10 @@ export class Workers {
         return this.dispatch(accountId, { type: 'ready', generation })
       case 'heartbeat':
         return this.dispatch(accountId, { type: 'heartbeat', generation })
+      case 'retire_request':
+        // Its way back goes through the gate: while nobody gets through, an account that is connected stays connected.
+        if (this.#gate.isFree) this.send(accountId, { type: 'retire' })
+        return
       case 'permit_request':
         return this.#gate.request(accountId)
       case 'permit_result':

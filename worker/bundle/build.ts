@@ -20,12 +20,13 @@ const LEFT_OUT = [
 const STAND_INS: Readonly<Record<string, string>> = {
   'whatsapp-rust-bridge': 'rust-bridge.js',
   'lru-cache': 'lru-cache.js',
+  'curve25519-js': 'curve25519.js',
 }
 
 const standIns: Plugin = {
   name: 'stand-ins',
   setup(build) {
-    build.onResolve({ filter: /^(whatsapp-rust-bridge|lru-cache)$/ }, ({ path, importer }) => {
+    build.onResolve({ filter: /^(whatsapp-rust-bridge|lru-cache|curve25519-js)$/ }, ({ path, importer }) => {
       const file = fileURLToPath(new URL(STAND_INS[path] ?? '', import.meta.url))
       // The stand-in's own import is of what it stands in for.
       return importer === file ? undefined : { path: file }

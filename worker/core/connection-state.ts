@@ -95,7 +95,7 @@ export type ConnectionEvent =
   | { type: 'set_aside_answer'; allowed: boolean }
   /** Sockets from now on announce another client version. */
   | { type: 'version_changed' }
-  /** The process has grown or become slow, and this is a quiet moment: it goes on in a fresh one. */
+  /** The process has grown or become slow, this is a quiet moment, and the gate is open: it goes on in a fresh one. */
   | { type: 'retire' }
   /** The operator wants this device unlinked. */
   | { type: 'log_out' }

@@ -132,9 +132,13 @@ function isNew(c: Connection): boolean {
 function pair(c: Connection, linked: boolean, nowMs: number): Step {
   const { state } = c
   const fresh = { ...c, ...CLEAN, pairing: true, keepsRefused: false }
-  if (c.keepsRefused && (state.name === 'idle' || state.name === 'waiting')) {
-    // The operator's word is worth more than any doubt about the refusal.
-    return queue(fresh, 'starting', null, nowMs, [{ type: 'set_aside', reason: state.reason }])
+  if (c.keepsRefused && 'reason' in state) {
+    // The operator's word is worth more than any doubt about the refusal, and than another try that is under way.
+    const before: ConnectionEffect[] = [{ type: 'set_aside', reason: state.reason }]
+    if (state.name === 'opening') {
+      before.unshift({ type: 'tear_down', socket: c.socket }, { type: 'permit_result', result: 'unused' })
+    }
+    return queue(fresh, 'starting', null, nowMs, before)
   }
   if (state.name === 'idle' && state.status === 'needs_qr') {
     // The old session may still be on its way aside; the permit is asked for after that.

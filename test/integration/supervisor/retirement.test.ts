@@ -20,6 +20,8 @@ interface Paired {
   identity: () => unknown
   isConnected: () => boolean
   generation: () => number
+  /** The operator's word to the connects of all accounts. */
+  connects: (word: 'pause' | 'resume') => Promise<void>
 }
 
 /** One account of a supervisor in this process, linked and connected. */
@@ -30,11 +32,13 @@ async function pairOne(t: Test, tuning: Partial<Tuning>, env: Record<string, str
   const app = createApp({ sessionsPath, simulator, env: { WORKER_BUNDLE: 'off', ...env }, tuning })
   t.teardown(() => app.stop())
   const { url } = await app.start()
-  const response = await fetch(`${url}/api/whatsapp/add-account`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ name: phone, phone: `+${phone}` }),
-  })
+  const post = async (path: string, body: object): Promise<Response> => {
+    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+    const response = await fetch(`${url}/api/whatsapp/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+    if (!response.ok) throw new Error(`${path}: ${response.status}`)
+    return response
+  }
+  const response = await post('add-account', { name: phone, phone: `+${phone}` })
   const { account } = (await response.json()) as { account: { accountId: string; qrCode: string } }
   const { accountId } = account
   await simulator.scanQr(readQr(account.qrCode), phone)
@@ -48,7 +52,8 @@ async function pairOne(t: Test, tuning: Partial<Tuning>, env: Record<string, str
   }
   const generation = (): number => app.registry.get(accountId)?.child.generation ?? 0
   await until('the account to connect', isConnected, WAIT_MS)
-  return { app, simulator, accountId, identity, isConnected, generation }
+  const connects = async (word: 'pause' | 'resume'): Promise<void> => void (await post(`connects/${word}`, {}))
+  return { app, simulator, accountId, identity, isConnected, generation, connects }
 }
 
 t.test('a worker that is larger than it may be goes on in a fresh process, with its session', async (t) => {
@@ -61,6 +66,25 @@ t.test('a worker that is larger than it may be goes on in a fresh process, with 
   await until('the account to be back', isConnected, WAIT_MS)
   t.same(identity(), before)
   t.equal(app.registry.get(accountId)?.crashCount, 0, 'it was wanted')
+  t.same(await app.stop(), [], 'everything flushed')
+})
+
+t.test('while the operator lets nobody connect, a worker that is larger than it may be stays connected', async (t) => {
+  const minUptimeMs = 10_000
+  const env = { WORKER_MEMORY_MB: '64' }
+  const paired = await pairOne(t, { heartbeatIntervalMs: 200, retirementMinUptimeMs: minUptimeMs }, env)
+  const { app, accountId, connects, isConnected, generation } = paired
+  await connects('pause')
+  const first = generation()
+  const lastBeatMs = (): number => app.registry.get(accountId)?.process?.cpu?.atMs ?? 0
+  await until('a heartbeat', () => lastBeatMs() > 0, WAIT_MS)
+  const oldEnoughMs = lastBeatMs() + minUptimeMs
+  await until('heartbeats of one that may retire', () => lastBeatMs() > oldEnoughMs + 500, WAIT_MS)
+  t.equal(generation(), first)
+  t.ok(isConnected())
+  await connects('resume')
+  await until('a fresh process', () => generation() > first, WAIT_MS)
+  await until('the account to be back', isConnected, WAIT_MS)
   t.same(await app.stop(), [], 'everything flushed')
 })
 

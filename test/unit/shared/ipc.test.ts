@@ -43,10 +43,12 @@ const TO_WORKER: { [K in ToWorker['type']]: Extract<ToWorker, { type: K }> } = {
   use_version: { type: 'use_version', version: [2, 3000, 1] },
   messages_received: { type: 'messages_received', stream: 's', sequence: 1 },
   log_out: { type: 'log_out' },
+  retire: { type: 'retire' },
   snapshot_request: { type: 'snapshot_request', requestId: 1 },
   stop: { type: 'stop', lastSnapshot: { requestId: 1, savedRevision: null } },
 }
 const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }> } = {
+  retire_request: { type: 'retire_request' },
   ready: { type: 'ready', version: [2, 3000, 1] },
   code_cache_unused: { type: 'code_cache_unused', cause: 'it is damaged' },
   heartbeat: {

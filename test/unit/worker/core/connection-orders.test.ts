@@ -1,6 +1,11 @@
 import t from 'tap'
 import { stepConnection } from '../../../../worker/core/connection.ts'
-import type { Connection, ConnectionEffect, ConnectionEvent } from '../../../../worker/core/connection-state.ts'
+import type {
+  Connection,
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionState,
+} from '../../../../worker/core/connection-state.ts'
 import {
   LIMITS,
   at,
@@ -21,6 +26,9 @@ import {
   tearDown,
   opened,
 } from './fixtures/connections.ts'
+
+const queuedAgain: ConnectionState = { name: 'queued', untilMs: 300_000, reason: 'logged_out', code: 401 }
+const openingAgain: ConnectionState = { name: 'opening', untilMs: 61_000, reason: 'logged_out', shared: false }
 
 /** What the supervisor, and what lies outside of the connection, make of it. */
 const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connection>, ConnectionEffect[]][] = [
@@ -60,6 +68,30 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
       state: { name: 'queued', untilMs: 306_000, reason: 'starting', code: null },
     },
     [{ type: 'set_aside', reason: 'logged_out' }, ask],
+  ],
+  [
+    'held back, tried again and waiting for its turn, and the operator wants a new pairing',
+    { ...queued, keepsRefused: true, state: queuedAgain },
+    { type: 'pair', linked: true },
+    6000,
+    {
+      keepsRefused: false,
+      pairing: true,
+      state: { name: 'queued', untilMs: 306_000, reason: 'starting', code: null },
+    },
+    [{ type: 'set_aside', reason: 'logged_out' }, ask],
+  ],
+  [
+    'held back, tried again and on its way, and the operator wants a new pairing',
+    { ...opening, keepsRefused: true, state: openingAgain },
+    { type: 'pair', linked: true },
+    6000,
+    {
+      keepsRefused: false,
+      pairing: true,
+      state: { name: 'queued', untilMs: 306_000, reason: 'starting', code: null },
+    },
+    [{ type: 'tear_down', socket: 3 }, unused, { type: 'set_aside', reason: 'logged_out' }, ask],
   ],
   [
     'held back, and it opens after all',
