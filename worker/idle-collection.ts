@@ -2,25 +2,29 @@ import { Session } from 'node:inspector'
 import type { Clock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
-import { shouldCollect, type Collections } from './core/collection.ts'
+import { phaseOf } from '../shared/phase.ts'
+import { PATIENCE_MS, PATIENCE_SPREAD_MS, shouldCollect, type Collections } from './core/collection.ts'
 
 /** The shell of core/collection.ts: looks with each heartbeat, and collects through V8's inspector. */
 export class IdleCollection {
   readonly #clock: Clock
   readonly #log: Log
+  readonly #patienceMs: number
   #last: Collections
   #isOver = true
 
-  constructor(clock: Clock, log: Log) {
+  constructor(accountId: string, clock: Clock, log: Log) {
     this.#clock = clock
     this.#log = log
+    this.#patienceMs = PATIENCE_MS + phaseOf(accountId, PATIENCE_SPREAD_MS)
     this.#last = { usedBytes: 0, lastMs: clock.monotonicMs() }
   }
 
   /** @param quietForMs since anything of the account happened */
   async look(quietForMs: number): Promise<void> {
     if (!this.#isOver) return
-    const sample = { nowMs: this.#clock.monotonicMs(), quietForMs, usedBytes: usedBytes() }
+    const nowMs = this.#clock.monotonicMs()
+    const sample = { nowMs, quietForMs, usedBytes: usedBytes(), patienceMs: this.#patienceMs }
     if (!shouldCollect(this.#last, sample)) return
     this.#isOver = false
     try {

@@ -133,7 +133,7 @@ async function run(): Promise<void> {
 
   let lastBeatMs = systemClock.monotonicMs()
   const health = new HealthWatch(start.retirement, systemClock, log)
-  const collection = new IdleCollection(systemClock, log)
+  const collection = new IdleCollection(start.accountId, systemClock, log)
   const beat = (): void => {
     const nowMs = systemClock.monotonicMs()
     const loopDelayMs = Math.max(0, nowMs - lastBeatMs - start.heartbeatIntervalMs)

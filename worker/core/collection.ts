@@ -16,12 +16,18 @@ export interface CollectionSample {
   quietForMs: number
   /** Heap and external memory in use, garbage included. */
   usedBytes: number
+  /** Of this account: PATIENCE_MS and its place within PATIENCE_SPREAD_MS. */
+  patienceMs: number
 }
 
 /** Nothing for so long is a quiet moment. Also what a first history leaves between two of its parts. */
 export const QUIET_MS = 20_000
-/** An account that writes every few seconds all day is never quiet: after so long any pause will do. */
+/**
+ * An account that writes every few seconds all day is never quiet: after so long any pause will do. Within the second part of it
+ * each account has a time of its own, since a message that comes in that very moment waits.
+ */
 export const PATIENCE_MS = 5 * 60_000
+export const PATIENCE_SPREAD_MS = 2 * 60_000
 export const SHORT_PAUSE_MS = 1000
 /** Less is not worth the pause. */
 export const WORTH_BYTES = 3 * 1024 * 1024
@@ -29,10 +35,10 @@ export const WORTH_BYTES = 3 * 1024 * 1024
 export const APART_MS = 60_000
 
 export function shouldCollect(last: Collections, sample: CollectionSample): boolean {
-  const { nowMs, quietForMs, usedBytes } = sample
+  const { nowMs, quietForMs, usedBytes, patienceMs } = sample
   if (usedBytes - last.usedBytes < WORTH_BYTES) return false
   const sinceMs = nowMs - last.lastMs
   // The first one needs no distance: a start leaves the most.
   if (last.usedBytes > 0 && sinceMs < APART_MS) return false
-  return quietForMs >= (sinceMs >= PATIENCE_MS ? SHORT_PAUSE_MS : QUIET_MS)
+  return quietForMs >= (sinceMs >= patienceMs ? SHORT_PAUSE_MS : QUIET_MS)
 }

@@ -5,7 +5,7 @@ const MIB = 1024 * 1024
 const NEW: Collections = { usedBytes: 0, lastMs: 1000 }
 const LATER: Collections = { usedBytes: 15 * MIB, lastMs: 100_000 }
 
-const TABLE: [string, Collections, CollectionSample, boolean][] = [
+const TABLE: [string, Collections, Omit<CollectionSample, 'patienceMs'>, boolean][] = [
   ['after a start, quiet', NEW, { nowMs: 22_000, quietForMs: 20_000, usedBytes: 16 * MIB }, true],
   ['after a start, not quiet yet', NEW, { nowMs: 22_000, quietForMs: 19_999, usedBytes: 16 * MIB }, false],
   ['after a burst', LATER, { nowMs: 161_000, quietForMs: 25_000, usedBytes: 22 * MIB }, true],
@@ -18,5 +18,10 @@ const TABLE: [string, Collections, CollectionSample, boolean][] = [
 ]
 
 for (const [name, last, sample, expected] of TABLE) {
-  t.test(name, async (t) => t.equal(shouldCollect(last, sample), expected))
+  t.test(name, async (t) => t.equal(shouldCollect(last, { ...sample, patienceMs: 300_000 }), expected))
 }
+
+t.test('each account has a patience of its own', async (t) => {
+  const sample = { nowMs: 400_000, quietForMs: 1000, usedBytes: 30 * MIB }
+  t.equal(shouldCollect(LATER, { ...sample, patienceMs: 300_001 }), false)
+})
