@@ -59,6 +59,8 @@ const BEHAVIOUR_FAULTS = [
   Type.Object({ kind: Type.Literal('refuse_messages'), code: Type.Integer({ minimum: 400, maximum: 599 }), ...scope }),
   Type.Object({ kind: Type.Literal('withhold_message_acks'), ...scope }),
   Type.Object({ kind: Type.Literal('corrupt_message'), ...scope }),
+  /** The signature of a message to a group is not its writer's. */
+  Type.Object({ kind: Type.Literal('forge_group_message'), ...scope }),
   Type.Object({ kind: Type.Literal('ask_retry'), ...scope }),
   Type.Object({ kind: Type.Literal('forget_receipt'), ...scope }),
   Type.Object({ kind: Type.Literal('wrong_pair_hmac'), ...scope }),

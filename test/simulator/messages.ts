@@ -42,6 +42,42 @@ export async function sendFromPhone(
   return id
 }
 
+/**
+ * A phone writes to a group: each device linked to a member gets the message under the writer's key of the group, and before
+ * it, encrypted for this device alone, that key, unless it has it.
+ */
+export async function sendToGroup(
+  world: World,
+  from: Phone,
+  to: Phone,
+  group: string,
+  message: proto.IMessage,
+): Promise<string> {
+  const { senderKeys, faults } = world
+  const id = makeMessageId()
+  const attrs = {
+    ...{ id, type: 'text', t: unixSeconds(), addressing_mode: 'lid', notify: from.name },
+    ...{ from: group, participant: lidJid(from), participant_pn: pnJid(from) },
+  }
+  for (const companion of [...to.companions]) {
+    const encs: BinaryNode[] = []
+    const key = await senderKeys.handOut(group, lidJid(from), `${to.number}:${companion.deviceId}`)
+    const senderKeyDistributionMessage = { groupId: group, axolotlSenderKeyDistributionMessage: key ?? null }
+    if (key !== undefined) {
+      const plaintext = encodeWAMessage({ senderKeyDistributionMessage })
+      encs.push(encNode(await encryptFor(world, from, to, companion, plaintext)))
+    }
+    const body = await senderKeys.encrypt(group, lidJid(from), encodeWAMessage(message))
+    const isForged = faults.take('forge_group_message', to.number) !== undefined
+    encs.push(stanza('enc', { v: ENC_VERSION, type: 'skmsg' }, isForged ? withLastByteFlipped(body) : body))
+    // Who could not read it gets it for itself alone.
+    const source = { from: from.number, plaintext: encodeWAMessage(message) }
+    const node = stanza('message', attrs, encs)
+    deliver(world, to, companion, { id, kind: 'message', node, source, attempts: 1, supersededNacks: 0 })
+  }
+  return id
+}
+
 /** A phone writes to one of its own devices what no person sees: keys, history. */
 export async function sendToOwnDevice(
   world: World,

@@ -15,6 +15,7 @@ import { handleQuery } from './queries.ts'
 import { handleAck, handleReceipt } from './receipts.ts'
 import { answerWhileRegistering, Registrations } from './registration.ts'
 import { handleMessage } from './relay.ts'
+import { SenderKeys } from './sender-keys.ts'
 import { SignalPhone } from './signal-phone.ts'
 import { childNamed, stanza } from './stanza.ts'
 import type { Behaviour, World } from './world.ts'
@@ -39,6 +40,7 @@ export class Service implements World {
   readonly directory: Directory
   readonly events = new EventLog()
   readonly mailbox = new Mailbox()
+  readonly senderKeys = new SenderKeys()
   readonly faults: FaultBoard
   readonly registrations: Registrations
   readonly #certificate: ServerCertificate

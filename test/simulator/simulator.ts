@@ -8,7 +8,7 @@ import { parseFault, type Fault, type FaultHandle } from './faults.ts'
 import { HOST, Listener, WS_PATH } from './listener.ts'
 import type { Receipt, ReceivedMessage } from './mailbox.ts'
 import { MediaServer } from './media-server.ts'
-import { sendFromPhone, type Addressing } from './messages.ts'
+import { sendFromPhone, sendToGroup, type Addressing } from './messages.ts'
 import { agreeOnSecret } from './pairing-code.ts'
 import { sendReceiptTo } from './receipts.ts'
 import type { LinkedDevice } from './registration.ts'
@@ -81,6 +81,16 @@ export interface Simulator {
     readonly from: string
     readonly text: string
     readonly addressing?: Addressing
+  }): Promise<{ id: string }>
+  /**
+   * Phone `from` writes to a group (digits) that it and `to` are in; linked devices of `to` get it. Rejects with `not_linked`
+   * when there is none.
+   */
+  sendGroupText(message: {
+    readonly to: string
+    readonly from: string
+    readonly group: string
+    readonly text: string
   }): Promise<{ id: string }>
   /** The recipient reads a message of the account: its devices get a read receipt. Throws `unknown_message`. */
   markRead(phone: string, messageId: string): void
@@ -177,6 +187,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         )
       }
       return { id: await sendFromPhone(service, writer, recipient, { conversation: text }, addressing) }
+    },
+    async sendGroupText({ to, from, group, text }) {
+      const recipient = directory.get(to)
+      if (recipient.companions.length === 0) {
+        throw new SimulatorError('not_linked', `${to} has no linked device that could get the message`)
+      }
+      return {
+        id: await sendToGroup(service, directory.get(from), recipient, `${group}@g.us`, { conversation: text }),
+      }
     },
     markRead(number, messageId) {
       const account = directory.get(number)

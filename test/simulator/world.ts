@@ -4,6 +4,7 @@ import type { EventLog } from './events.ts'
 import type { FaultBoard } from './faults.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { Companion, Phone } from './phone.ts'
+import type { SenderKeys } from './sender-keys.ts'
 import type { SignalPhone } from './signal-phone.ts'
 
 /** How the simulated service behaves when no fault is armed. */
@@ -27,6 +28,7 @@ export interface World {
   readonly faults: FaultBoard
   readonly events: EventLog
   readonly mailbox: Mailbox
+  readonly senderKeys: SenderKeys
   /** The Signal side of a phone, the same object for the same phone. */
   signalOf(phone: Phone): SignalPhone
   /** The live login of a device. */

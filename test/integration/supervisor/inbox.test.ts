@@ -82,6 +82,23 @@ await t.test('each message that WhatsApp got a receipt for is in the event strea
     },
   )
 
+  await t.test('messages in a group: one line each, also where they are delivered again after a kill', async (t) => {
+    const sendToGroup = async (text: string): Promise<string> =>
+      (await simulator.sendGroupText({ to: phone, from: CONTACT, group: '120363000000000001', text })).id
+    simulator.inject({ kind: 'forget_receipt', phone, times: 2 })
+    // The first brings its writer's key of the group, in a ciphertext of its own.
+    const ids = [await sendToGroup('one'), await sendToGroup('two')]
+    for (const id of ids) await seen(id)
+    const mark = simulator.mark()
+    await killWorker()
+    await simulator.waitFor('queue.emptied', { phone, since: mark })
+    for (const id of ids) {
+      t.equal(receipts(id), 2, 'the receipt came again')
+      t.equal(told(id), 1)
+      t.equal(simulator.receiptsOf(id).filter(({ type }) => type === 'retry').length, 0, 'no retry was asked for')
+    }
+  })
+
   await t.test('the next message of that contact is read as ever', async () => {
     await seen(await send('three'))
   })

@@ -64,6 +64,19 @@ await t.test('accounts live in bundled workers', async (t) => {
     )
   })
 
+  await t.test('messages in a group come, and one that its writer has not signed is asked for again', async (t) => {
+    const mark = simulator.mark()
+    const send = async (text: string): Promise<string> =>
+      (await simulator.sendGroupText({ to: phone, from: '40798765432', group: '120363000000000001', text })).id
+    const ids = [await send('one'), await send('two')]
+    simulator.inject({ kind: 'forge_group_message', phone, times: 1 })
+    ids.push(await send('three'))
+    const delivered = (id: string): boolean => simulator.receiptsOf(id).some(({ type }) => type !== 'retry')
+    await until('all receipts', () => ids.every(delivered))
+    const retried = simulator.events(mark).flatMap((event) => (event.type === 'retry.served' ? event.messageId : []))
+    t.strictSame(retried, ids.slice(2), 'what was signed was read at once')
+  })
+
   await t.test('a cache that was damaged under the running service is made anew, and no start fails', async (t) => {
     const bytes = readFileSync(cache)
     bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0xff
