@@ -39,7 +39,7 @@ export class HealthWatch {
     if (retire !== null && retire !== this.#said) {
       this.#log.warn({ event: 'account.retire_request', why: retire, rssBytes, cpuShare }, 'Asks for a fresh process')
     }
-    this.#said = retire
+    this.#said = retire ?? this.#said
     return { rssBytes, cpuMs: Math.round((total.user + total.system) / 1000), retire: retire !== null }
   }
 }

@@ -2,8 +2,7 @@ import { Session } from 'node:inspector'
 import type { Clock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
-import { phaseOf } from '../shared/phase.ts'
-import { PATIENCE_MS, PATIENCE_SPREAD_MS, shouldCollect, type Collections } from './core/collection.ts'
+import { patienceOf, shouldCollect, type Collections } from './core/collection.ts'
 
 /** The shell of core/collection.ts: looks with each heartbeat, and collects through V8's inspector. */
 export class IdleCollection {
@@ -16,7 +15,7 @@ export class IdleCollection {
   constructor(accountId: string, clock: Clock, log: Log) {
     this.#clock = clock
     this.#log = log
-    this.#patienceMs = PATIENCE_MS + phaseOf(accountId, PATIENCE_SPREAD_MS)
+    this.#patienceMs = patienceOf(accountId)
     this.#last = { usedBytes: 0, lastMs: clock.monotonicMs() }
   }
 

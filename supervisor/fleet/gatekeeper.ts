@@ -70,11 +70,6 @@ export class Gatekeeper {
     return this.#heldSinceMs === null ? null : { sinceMs: this.#heldSinceMs }
   }
 
-  /** Whether who asks now gets its turn: neither the operator nor WhatsApp keeps the fleet from connecting. */
-  get isFree(): boolean {
-    return this.hold === null && this.trouble === null
-  }
-
   /** For whoever measures: who waits and who tries now, and what came of all attempts since the start. */
   get counts(): { waiting: number; underWay: number; attempts: Readonly<Record<PermitResult | 'granted', number>> } {
     const { queue, inFlight, overdue } = this.#gate

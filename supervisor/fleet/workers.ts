@@ -8,6 +8,7 @@ import { NO_COUNTS, type Account, type Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
 import { recentRestarts } from '../core/recent-restarts.ts'
+import { Retirements } from '../core/retirements.ts'
 import { forkWorker, type ProcessEnd, type WorkerProcess } from './child-process.ts'
 import { ClientVersions } from './client-versions.ts'
 import { findTrouble, type Trouble } from './find-trouble.ts'
@@ -64,6 +65,7 @@ export class Workers {
   readonly #versions: ClientVersions
   readonly #refusals: MassRefusals
   readonly #snapshots: Snapshots
+  readonly #retirements = new Retirements()
   readonly #processes = new Map<string, WorkerProcess>()
   readonly #timers = new Map<string, Timer>()
   /** Monotonic ms before which an account does not start: the boot's stagger. */
@@ -317,10 +319,12 @@ export class Workers {
         return this.dispatch(accountId, { type: 'ready', generation })
       case 'heartbeat':
         return this.dispatch(accountId, { type: 'heartbeat', generation })
-      case 'retire_request':
-        // Its way back goes through the gate: while nobody gets through, an account that is connected stays connected.
-        if (this.#gate.isFree) this.send(accountId, { type: 'retire' })
+      case 'retire_request': {
+        const isConnected = account.connection?.status === 'connected'
+        const fleet = { isPaused: this.hold !== null, isTroubled: this.trouble !== null, nowMs: clock.monotonicMs() }
+        if (this.#retirements.allows({ accountId, isConnected, ...fleet })) this.send(accountId, { type: 'retire' })
         return
+      }
       case 'permit_request':
         return this.#gate.request(accountId)
       case 'permit_result':
@@ -347,8 +351,9 @@ export class Workers {
         tellReceived(account, message, this.#options.log)
         return this.send(accountId, receiptFor(message))
       case 'connection':
-        if (message.status === 'connected') this.#refusals.forget(accountId)
-        return
+        if (message.status !== 'connected') return
+        this.#refusals.forget(accountId)
+        return this.#retirements.connected(accountId)
       case 'fault': {
         const { program, log } = this.#options
         if (message.holderPid !== null) killOrphan(message.holderPid, accountId, program.entries, log)
@@ -373,6 +378,7 @@ export class Workers {
     this.#gate.withdraw(accountId)
     this.#codes.giveUp(accountId)
     this.#snapshots.giveUp(accountId)
+    this.#retirements.ended(accountId)
     if (end.code !== null && NOTHING_TO_FLUSH.has(end.code)) this.#flushed.add(accountId)
     const wanted = account.child.state.name === 'stopping' || end.code === EXIT.renew.code
     log[wanted ? 'info' : 'warn'](

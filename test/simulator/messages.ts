@@ -13,6 +13,9 @@ export type Addressing = 'lid' | 'pn'
 /** Encryption version 2 is Signal's; there is no other. */
 export const ENC_VERSION = '2'
 
+/** At the end of a message to a group. */
+const SIGNATURE_BYTES = 64
+
 /** The name of a device in the Signal sessions of the simulator's phones. */
 export function signalAddress(phone: Phone, deviceId: number): string {
   return `${phone.lid}.${deviceId}`
@@ -43,10 +46,10 @@ export async function sendFromPhone(
 }
 
 /**
- * A phone writes to a group: each device linked to a member gets the message under the writer's key of the group, and before
- * it, encrypted for this device alone, that key, unless it has it.
+ * A phone writes to a group that `to` is in: each device linked to `to` gets the message under the writer's key of the
+ * group, and before it, encrypted for this device alone, that key, unless it has it.
  */
-export async function sendToGroup(
+export function sendToGroup(
   world: World,
   from: Phone,
   to: Phone,
@@ -54,28 +57,35 @@ export async function sendToGroup(
   message: proto.IMessage,
 ): Promise<string> {
   const { senderKeys, faults } = world
-  const id = makeMessageId()
-  const attrs = {
-    ...{ id, type: 'text', t: unixSeconds(), addressing_mode: 'lid', notify: from.name },
-    ...{ from: group, participant: lidJid(from), participant_pn: pnJid(from) },
-  }
-  for (const companion of [...to.companions]) {
-    const encs: BinaryNode[] = []
-    const key = await senderKeys.handOut(group, lidJid(from), `${to.number}:${companion.deviceId}`)
-    const senderKeyDistributionMessage = { groupId: group, axolotlSenderKeyDistributionMessage: key ?? null }
-    if (key !== undefined) {
-      const plaintext = encodeWAMessage({ senderKeyDistributionMessage })
-      encs.push(encNode(await encryptFor(world, from, to, companion, plaintext)))
+  return senderKeys.inTurn(async () => {
+    const id = makeMessageId()
+    const attrs = {
+      ...{ id, type: 'text', t: unixSeconds(), addressing_mode: 'lid', notify: from.name },
+      ...{ from: group, participant: lidJid(from), participant_pn: pnJid(from) },
     }
-    const body = await senderKeys.encrypt(group, lidJid(from), encodeWAMessage(message))
-    const isForged = faults.take('forge_group_message', to.number) !== undefined
-    encs.push(stanza('enc', { v: ENC_VERSION, type: 'skmsg' }, isForged ? withLastByteFlipped(body) : body))
-    // Who could not read it gets it for itself alone.
-    const source = { from: from.number, plaintext: encodeWAMessage(message) }
-    const node = stanza('message', attrs, encs)
-    deliver(world, to, companion, { id, kind: 'message', node, source, attempts: 1, supersededNacks: 0 })
-  }
-  return id
+    const keys = new Map<Companion, Ciphertext>()
+    for (const companion of to.companions) {
+      const key = await senderKeys.handOut(group, from, signalAddress(to, companion.deviceId))
+      if (key === undefined) continue
+      const senderKeyDistributionMessage = { groupId: group, axolotlSenderKeyDistributionMessage: key }
+      keys.set(
+        companion,
+        await encryptFor(world, from, to, companion, encodeWAMessage({ senderKeyDistributionMessage })),
+      )
+    }
+    const plaintext = encodeWAMessage(message)
+    const body = await senderKeys.encrypt(group, from, plaintext)
+    for (const companion of [...to.companions]) {
+      const key = keys.get(companion)
+      const isForged = faults.take('forge_group_message', to.number) !== undefined
+      const enc = stanza('enc', { v: ENC_VERSION, type: 'skmsg' }, isForged ? withSignatureChanged(body) : body)
+      const node = stanza('message', attrs, key === undefined ? [enc] : [encNode(key), enc])
+      // Who could not read it gets it for itself alone.
+      const source = { from: from.number, plaintext }
+      deliver(world, to, companion, { id, kind: 'message', node, source, attempts: 1, supersededNacks: 0 })
+    }
+    return id
+  })
 }
 
 /** A phone writes to one of its own devices what no person sees: keys, history. */
@@ -144,6 +154,14 @@ export function withBrokenMac({ type, body }: Ciphertext): Ciphertext {
   const wrapper = proto.PreKeySignalMessage.decode(body.subarray(1))
   wrapper.message = withLastByteFlipped(wrapper.message ?? Buffer.alloc(1))
   return { type, body: Buffer.concat([version, proto.PreKeySignalMessage.encode(wrapper).finish()]) }
+}
+
+/** In the first half of the signature, which is a point of the curve: any other value of it is one that could be right. */
+function withSignatureChanged(body: Buffer): Buffer {
+  const changed = Buffer.from(body)
+  const at = changed.length - SIGNATURE_BYTES
+  changed.writeUInt8(changed.readUInt8(at) ^ 1, at)
+  return changed
 }
 
 function withLastByteFlipped(bytes: Uint8Array): Buffer {

@@ -89,6 +89,10 @@ async function sendAgain(
   const signal = world.signalOf(world.directory.get(queued.source.from))
   const bundle = readBundle(receipt, childNamed(receipt, 'keys')) ?? takeBundle(world, phone, companion)
   await signal.startSession(signalAddress(phone, companion.deviceId), bundle)
+  const { participant, from: group } = queued.node.attrs
+  if (participant !== undefined && group !== undefined) {
+    world.senderKeys.takeBack(group, world.directory.get(queued.source.from), signalAddress(phone, companion.deviceId))
+  }
   const attempt = queued.attempts + 1
   queued.node = await encryptAgain(world, { phone, companion }, queued.source, queued.node, attempt)
   queued.attempts = attempt

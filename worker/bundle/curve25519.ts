@@ -4,9 +4,9 @@ export { generateKeyPair, openMessage, sharedKey, sign, signMessage } from 'curv
 
 /**
  * Stands in for curve25519-js in the bundle: its check of a signature (XEdDSA, https://signal.org/docs/specifications/xeddsa/)
- * runs in JavaScript, for each login twice and for each message in a group once: 5 to 10 ms each, and the code that V8
- * makes for it stays. node:crypto checks Ed25519, and an X25519 key is an Ed25519 key in other coordinates. The same answers: a
- * test compares both on random input. Signing stays what it was: it needs the private key as a number, which node:crypto
+ * runs in JavaScript, for each login twice and for each message in a group once: 5 to 30 ms each, by the machine, and the code that V8
+ * makes for it stays. node:crypto checks Ed25519, and an X25519 key is an Ed25519 key in other coordinates. The same answers
+ * to all that a signer makes: a test compares both on random input. Signing stays what it was: it needs the private key as a number, which node:crypto
  * does not take; it happens when an account is linked, and when its signed prekey changes.
  *
  * @param publicKey 32 bytes, X25519

@@ -1,3 +1,5 @@
+import { phaseOf } from '../../shared/phase.ts'
+
 /**
  * When a worker has V8 collect its garbage and give the pages back. Left alone V8 keeps what a burst of messages took: its
  * own reducer starts only when the heap has grown by another 10 MiB. A full collection of an account's heap stops the
@@ -16,16 +18,13 @@ export interface CollectionSample {
   quietForMs: number
   /** Heap and external memory in use, garbage included. */
   usedBytes: number
-  /** Of this account: PATIENCE_MS and its place within PATIENCE_SPREAD_MS. */
+  /** Of this account: `patienceOf`. */
   patienceMs: number
 }
 
 /** Nothing for so long is a quiet moment. Also what a first history leaves between two of its parts. */
 export const QUIET_MS = 20_000
-/**
- * An account that writes every few seconds all day is never quiet: after so long any pause will do. Within the second part of it
- * each account has a time of its own, since a message that comes in that very moment waits.
- */
+/** An account that writes every few seconds all day is never quiet: after so long, and up to so much longer, any pause will do. */
 export const PATIENCE_MS = 5 * 60_000
 export const PATIENCE_SPREAD_MS = 2 * 60_000
 export const SHORT_PAUSE_MS = 1000
@@ -33,6 +32,11 @@ export const SHORT_PAUSE_MS = 1000
 export const WORTH_BYTES = 3 * 1024 * 1024
 /** At most 0.15 % of a core. */
 export const APART_MS = 60_000
+
+/** Each account has its own: a message that comes during a collection waits, and not those of all accounts at once. */
+export function patienceOf(accountId: string): number {
+  return PATIENCE_MS + phaseOf(accountId, PATIENCE_SPREAD_MS)
+}
 
 export function shouldCollect(last: Collections, sample: CollectionSample): boolean {
   const { nowMs, quietForMs, usedBytes, patienceMs } = sample

@@ -10,7 +10,7 @@ import { PROBE_DEADLINE_MS } from './liveness.ts'
  * | idle    | no socket; waits for the operator           | pair -> queued                                            |
  * | waiting | no socket; `untilMs` is the next try        | timer, retry -> queued                                    |
  * | queued  | no socket; a permit was asked for           | permit -> opening; timer: asks again                      |
- * | opening | a socket, not logged in, deadline `untilMs` | qr -> pairing; open -> open; abandon -> queued; closed, timer -> by policy |
+ * | opening | a socket, not logged in, deadline `untilMs` | qr -> pairing; open -> open; abandon, pair (a refused session is tried again) -> queued; closed, timer -> by policy |
  * | pairing | a socket that shows QR codes                | new_login -> opening; closed, timer -> by policy          |
  * | open    | logged in                                   | closed, a failed probe -> by policy                       |
  * | stopped | the end; nothing follows                    |                                                           |
@@ -95,7 +95,7 @@ export type ConnectionEvent =
   | { type: 'set_aside_answer'; allowed: boolean }
   /** Sockets from now on announce another client version. */
   | { type: 'version_changed' }
-  /** The process has grown or become slow, this is a quiet moment, and the gate is open: it goes on in a fresh one. */
+  /** The process has grown or become slow, and the supervisor lets it go: it goes on in a fresh one. */
   | { type: 'retire' }
   /** The operator wants this device unlinked. */
   | { type: 'log_out' }

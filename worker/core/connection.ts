@@ -134,11 +134,17 @@ function pair(c: Connection, linked: boolean, nowMs: number): Step {
   const fresh = { ...c, ...CLEAN, pairing: true, keepsRefused: false }
   if (c.keepsRefused && 'reason' in state) {
     // The operator's word is worth more than any doubt about the refusal, and than another try that is under way.
-    const before: ConnectionEffect[] = [{ type: 'set_aside', reason: state.reason }]
-    if (state.name === 'opening') {
-      before.unshift({ type: 'tear_down', socket: c.socket }, { type: 'permit_result', result: 'unused' })
-    }
-    return queue(fresh, 'starting', null, nowMs, before)
+    const aside: ConnectionEffect = { type: 'set_aside', reason: state.reason }
+    // The permit that is asked for already is for the new pairing then.
+    if (state.name === 'queued') return [{ ...fresh, state: { ...state, reason: 'starting', code: null } }, [aside]]
+    const down: ConnectionEffect[] =
+      state.name === 'opening'
+        ? [
+            { type: 'tear_down', socket: c.socket },
+            { type: 'permit_result', result: 'unused' },
+          ]
+        : []
+    return queue(fresh, 'starting', null, nowMs, [...down, aside])
   }
   if (state.name === 'idle' && state.status === 'needs_qr') {
     // The old session may still be on its way aside; the permit is asked for after that.

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { receivedMessages, repeated } from '../../fixtures/received-messages.ts'
 import { pair, testPhones } from '../../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
@@ -62,32 +62,10 @@ await t.test('each message that WhatsApp got a receipt for is in the event strea
     t.match(activity, { lastFrameAt: /Z$/, lastEventAt: /Z$/, lastMessageInAt: /Z$/, lastAckedOutAt: null })
   })
 
-  await t.test(
-    'delivered again after a kill before the receipt: answered for, not read again, not told again',
-    async (t) => {
-      // The first message of a session is a prekey message, those after an answer are not: both are kept from repeating.
-      simulator.inject({ kind: 'forget_receipt', phone, times: 2 })
-      const ids = [await send('one'), await send('two')]
-      for (const id of ids) await seen(id)
-      const mark = simulator.mark()
-      await killWorker()
-      await simulator.waitFor('queue.emptied', { phone, since: mark })
-      for (const id of ids) {
-        t.equal(receipts(id), 2, 'the receipt came again')
-        t.equal(told(id), 1)
-        t.equal(simulator.receiptsOf(id).filter(({ type }) => type === 'retry').length, 0, 'no retry was asked for')
-      }
-      const nacks = simulator.events(mark).filter(({ type }) => type === 'nack.received')
-      t.strictSame(nacks, [], 'and nothing refused')
-    },
-  )
-
-  await t.test('messages in a group: one line each, also where they are delivered again after a kill', async (t) => {
-    const sendToGroup = async (text: string): Promise<string> =>
-      (await simulator.sendGroupText({ to: phone, from: CONTACT, group: '120363000000000001', text })).id
+  /** Two messages whose receipts WhatsApp forgets, and a kill. */
+  const deliverAgain = async (t: Test, sendOne: (text: string) => Promise<string>): Promise<void> => {
     simulator.inject({ kind: 'forget_receipt', phone, times: 2 })
-    // The first brings its writer's key of the group, in a ciphertext of its own.
-    const ids = [await sendToGroup('one'), await sendToGroup('two')]
+    const ids = [await sendOne('one'), await sendOne('two')]
     for (const id of ids) await seen(id)
     const mark = simulator.mark()
     await killWorker()
@@ -97,7 +75,20 @@ await t.test('each message that WhatsApp got a receipt for is in the event strea
       t.equal(told(id), 1)
       t.equal(simulator.receiptsOf(id).filter(({ type }) => type === 'retry').length, 0, 'no retry was asked for')
     }
-  })
+    const nacks = simulator.events(mark).filter(({ type }) => type === 'nack.received')
+    t.strictSame(nacks, [], 'and nothing refused')
+  }
+
+  await t.test('delivered again after a kill before the receipt: answered for, not read again, not told again', (t) =>
+    // The first message of a session is a prekey message, those after an answer are not: both are kept from repeating.
+    deliverAgain(t, send),
+  )
+
+  await t.test('the same in a group, where the first message brings the key of its writer as well', (t) =>
+    deliverAgain(t, async (text) => {
+      return (await simulator.sendGroupText({ to: phone, from: CONTACT, group: '120363000000000001', text })).id
+    }),
+  )
 
   await t.test('the next message of that contact is read as ever', async () => {
     await seen(await send('three'))

@@ -1,9 +1,13 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, randomBytes, randomInt } from 'node:crypto'
 import * as stock from 'curve25519-js'
 import t, { type Test } from 'tap'
 import * as standIn from '../../../../worker/bundle/curve25519.ts'
 
 const ROUNDS = 25
+/** Of the group, a prime. */
+const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
+/** What stands before the seed of an Ed25519 private key in DER (RFC 8410). */
+const ED25519_PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 interface Signed {
   publicKey: Uint8Array
@@ -56,12 +60,31 @@ await t.test('keys at the ends of the field, and keys that are no point of the c
   t.pass()
 })
 
+await t.test('a signature that is right under a key of low order', async (t) => {
+  // u = 0 is the point of order 2: where the hash is even, R = S * B is all that is asked for.
+  const publicKey = Buffer.alloc(32)
+  const seed = randomBytes(32)
+  const key = createPrivateKey({ key: Buffer.concat([ED25519_PKCS8, seed]), format: 'der', type: 'pkcs8' })
+  const point = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)
+  const scalar = createHash('sha512').update(seed).digest().subarray(0, 32)
+  scalar[0] = (scalar[0] ?? 0) & 248
+  scalar[31] = ((scalar[31] ?? 0) & 127) | 64
+  const half = BigInt(`0x${scalar.reverse().toString('hex')}`) % ORDER
+  const signature = Buffer.concat([point, Buffer.from(half.toString(16).padStart(64, '0'), 'hex').reverse()])
+  const answers = new Set<boolean>()
+  for (let round = 0; round < ROUNDS; round++) {
+    const message = randomBytes(20)
+    sameAnswer(t, { publicKey, message, signature })
+    answers.add(standIn.verify(publicKey, message, signature))
+  }
+  t.equal(answers.size, 2, 'right for some messages, wrong for others')
+})
+
 await t.test('a second writing of a signature is not taken', async (t) => {
-  const order = 2n ** 252n + 27742317777372353535851937790883648493n
   const { publicKey, message, signature } = signed()
   const half = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`)
   const sign = half >> 255n
-  const other = BigInt.asUintN(255, half) + order
+  const other = BigInt.asUintN(255, half) + ORDER
   const writing = Buffer.from(((sign << 255n) | other).toString(16).padStart(64, '0'), 'hex').reverse()
   const second = Buffer.concat([signature.subarray(0, 32), writing])
   t.equal(stock.verify(publicKey, message, second), true, 'which curve25519-js does')

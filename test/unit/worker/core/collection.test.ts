@@ -1,5 +1,12 @@
 import t from 'tap'
-import { shouldCollect, type CollectionSample, type Collections } from '../../../../worker/core/collection.ts'
+import {
+  PATIENCE_MS,
+  PATIENCE_SPREAD_MS,
+  patienceOf,
+  shouldCollect,
+  type CollectionSample,
+  type Collections,
+} from '../../../../worker/core/collection.ts'
 
 const MIB = 1024 * 1024
 const NEW: Collections = { usedBytes: 0, lastMs: 1000 }
@@ -22,6 +29,11 @@ for (const [name, last, sample, expected] of TABLE) {
 }
 
 t.test('each account has a patience of its own', async (t) => {
-  const sample = { nowMs: 400_000, quietForMs: 1000, usedBytes: 30 * MIB }
-  t.equal(shouldCollect(LATER, { ...sample, patienceMs: 300_001 }), false)
+  const all = Array.from({ length: 200 }, (_, at) => patienceOf(`account_prod_${at}`))
+  t.ok(Math.min(...all) >= PATIENCE_MS && Math.max(...all) < PATIENCE_MS + PATIENCE_SPREAD_MS)
+  // Of any ten seconds no more accounts than three times their share.
+  const perSlot = all
+    .map((ms) => Math.floor(ms / 10_000))
+    .reduce((so, slot) => so.set(slot, (so.get(slot) ?? 0) + 1), new Map<number, number>())
+  t.ok(Math.max(...perSlot.values()) <= 3 * Math.ceil((200 * 10_000) / PATIENCE_SPREAD_MS))
 })

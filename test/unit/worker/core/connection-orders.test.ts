@@ -77,9 +77,9 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     {
       keepsRefused: false,
       pairing: true,
-      state: { name: 'queued', untilMs: 306_000, reason: 'starting', code: null },
+      state: { name: 'queued', untilMs: 300_000, reason: 'starting', code: null },
     },
-    [{ type: 'set_aside', reason: 'logged_out' }, ask],
+    [{ type: 'set_aside', reason: 'logged_out' }],
   ],
   [
     'held back, tried again and on its way, and the operator wants a new pairing',
