@@ -64,6 +64,11 @@ export interface Account {
   recovery: Recovery | null
 }
 
+/** One that was just started, and has said nothing yet. */
+export function newProcess(pid: number, startedAtMs: number): AccountProcess {
+  return { pid, startedAtMs, rssBytes: null, loopDelayMs: null, cpu: null, cpuPercent: null, counted: NO_COUNTS }
+}
+
 export function newAccount(record: AccountRecord, child: Child): Account {
   return {
     record,

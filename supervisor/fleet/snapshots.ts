@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/clock.ts'
-import type { FromWorker } from '../../shared/ipc.ts'
+import type { FromWorker, ToWorker } from '../../shared/ipc.ts'
+import type { SessionWatch } from './session-watch.ts'
 
 /** A session as one log file: a secret. */
 export interface SessionSnapshot {
@@ -9,6 +10,8 @@ export interface SessionSnapshot {
 
 /** `not_linked`: the worker has its session open, and there is nothing in it to keep. Null: no answer, or no session. */
 export type SnapshotAnswer = SessionSnapshot | 'not_linked' | null
+
+type LastSnapshot = Extract<ToWorker, { type: 'stop' }>['lastSnapshot']
 
 interface OpenRequest {
   accountId: string
@@ -40,6 +43,21 @@ export class Snapshots {
       const timer = this.#clock.setTimer(deadlineMs, () => settle(null))
       this.#open.set(requestId, { accountId, settle })
       send(requestId)
+    })
+  }
+
+  /** Asks a worker to end, and for its session as it is at last where `watch` wants it. */
+  atStop(
+    accountId: string,
+    watch: SessionWatch | null,
+    deadlineMs: number,
+    stop: (lastSnapshot: LastSnapshot) => void,
+  ): void {
+    const wanted = watch?.lastWanted(accountId) ?? null
+    if (watch === null || wanted === null) return stop(null)
+    const { savedRevision } = wanted
+    void this.request(accountId, deadlineMs, (requestId) => stop({ requestId, savedRevision })).then((answer) => {
+      if (answer !== null && answer !== 'not_linked') watch.left(accountId, answer)
     })
   }
 

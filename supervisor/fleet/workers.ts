@@ -4,7 +4,7 @@ import type { ClientVersion, FromWorker, LogLine, ToWorker } from '../../shared/
 import type { Log } from '../../shared/log.ts'
 import { applyMessage } from '../accounts/apply-message.ts'
 import { receiptFor, tellReceived } from '../accounts/received.ts'
-import { NO_COUNTS, type Account, type Registry } from '../accounts/registry.ts'
+import { newProcess, type Account, type Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
 import { recentRestarts } from '../core/recent-restarts.ts'
@@ -257,16 +257,9 @@ export class Workers {
 
   #askToStop(accountId: string): void {
     const { sessionWatch, childLimits } = this.#options
-    const stop = (lastSnapshot: Extract<ToWorker, { type: 'stop' }>['lastSnapshot']): void =>
-      this.send(accountId, { type: 'stop', lastSnapshot })
-    const wanted = sessionWatch?.lastWanted(accountId) ?? null
-    if (sessionWatch === null || wanted === null) return stop(null)
-    const { savedRevision } = wanted
-    void this.#snapshots
-      .request(accountId, childLimits.stopDeadlineMs + KILL_GRACE_MS, (requestId) => stop({ requestId, savedRevision }))
-      .then((answer) => {
-        if (answer !== null && answer !== 'not_linked') sessionWatch.left(accountId, answer)
-      })
+    this.#snapshots.atStop(accountId, sessionWatch, childLimits.stopDeadlineMs + KILL_GRACE_MS, (lastSnapshot) =>
+      this.send(accountId, { type: 'stop', lastSnapshot }),
+    )
   }
 
   #spawn(accountId: string, generation: number): void {
@@ -286,15 +279,7 @@ export class Workers {
     log.info({ event: 'child.spawned', accountId, pid, generation }, 'Worker')
     const nowMs = clock.nowMs()
     this.#change(accountId, ({ restartsAtMs }) => ({
-      process: {
-        pid,
-        startedAtMs: nowMs,
-        rssBytes: null,
-        loopDelayMs: null,
-        cpu: null,
-        cpuPercent: null,
-        counted: NO_COUNTS,
-      },
+      process: newProcess(pid, nowMs),
       restartsAtMs: generation > 1 ? [...recentRestarts(restartsAtMs, nowMs), nowMs] : restartsAtMs,
       connection: null,
       qr: null,

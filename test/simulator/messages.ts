@@ -156,7 +156,7 @@ export function withBrokenMac({ type, body }: Ciphertext): Ciphertext {
   return { type, body: Buffer.concat([version, proto.PreKeySignalMessage.encode(wrapper).finish()]) }
 }
 
-/** In the first half of the signature, which is a point of the curve: any other value of it is one that could be right. */
+/** In the first half of the signature, so that only the curve's equation shows it: the second half has a range as well. */
 function withSignatureChanged(body: Buffer): Buffer {
   const changed = Buffer.from(body)
   const at = changed.length - SIGNATURE_BYTES

@@ -137,14 +137,9 @@ function pair(c: Connection, linked: boolean, nowMs: number): Step {
     const aside: ConnectionEffect = { type: 'set_aside', reason: state.reason }
     // The permit that is asked for already is for the new pairing then.
     if (state.name === 'queued') return [{ ...fresh, state: { ...state, reason: 'starting', code: null } }, [aside]]
-    const down: ConnectionEffect[] =
-      state.name === 'opening'
-        ? [
-            { type: 'tear_down', socket: c.socket },
-            { type: 'permit_result', result: 'unused' },
-          ]
-        : []
-    return queue(fresh, 'starting', null, nowMs, [...down, aside])
+    if (state.name !== 'opening') return queue(fresh, 'starting', null, nowMs, [aside])
+    const down: ConnectionEffect = { type: 'tear_down', socket: c.socket }
+    return queue(fresh, 'starting', null, nowMs, [down, { type: 'permit_result', result: 'unused' }, aside])
   }
   if (state.name === 'idle' && state.status === 'needs_qr') {
     // The old session may still be on its way aside; the permit is asked for after that.
