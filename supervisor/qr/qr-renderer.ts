@@ -52,8 +52,11 @@ export class QrRenderer {
   }
 }
 
-/** A code takes 30 ms; a hundred that are asked for at once on a busy machine take some seconds together. */
-const DEADLINE_MS = 20_000
+/**
+ * The life of a first code, after which nobody wants it. A code takes 30 ms, but where thirty workers start at once, a new
+ * thread has needed 20 s to come up; to give it up sooner is to begin again, on the same busy machine.
+ */
+const DEADLINE_MS = 60_000
 
 /** One for each account of the largest fleet that was ever paired at once, twice; 6 KB each. */
 const MOST_RENDERED = 500

@@ -58,7 +58,6 @@ export class Container {
         const { output } = await this.run('systemctl', 'is-system-running')
         return /running|degraded/.test(output)
       },
-      60_000,
       () => said,
     )
   }

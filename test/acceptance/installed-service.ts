@@ -49,7 +49,6 @@ export class InstalledService {
         last = (await this.dashboard()).accounts.find((account) => account.accountId === accountId)
         return last !== undefined && wanted(last) && last
       },
-      WAIT_MS,
       () => JSON.stringify(last),
     )
   }
@@ -63,7 +62,6 @@ export class InstalledService {
         last = await this.dashboard().catch(() => undefined)
         return last?.summary.connected === count && last.accounts
       },
-      WAIT_MS,
       () => JSON.stringify(last?.accounts.map(({ accountId, status, reason }) => [accountId, status, reason])),
     )
   }
@@ -79,8 +77,8 @@ export class InstalledService {
     return until(
       `${property} of the unit`,
       async () => wanted((last = await this.show(property))) && last,
-      deadlineMs,
       () => last,
+      deadlineMs,
     )
   }
 

@@ -146,6 +146,7 @@ async function measure(count: number, options: Options): Promise<Row> {
     await until(
       'the fleet to be up',
       async () => (await service.dashboard()).summary.connected > count * 0.9,
+      undefined,
       CONNECT_DEADLINE_MS,
     )
     say(`${count} accounts are up`)

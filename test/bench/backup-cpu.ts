@@ -105,8 +105,8 @@ async function measureFleet(
       await until(
         'each to have a backup',
         async () => (await service.dashboard()).accounts.every(({ backup }) => backup?.revision && !backup.pending),
-        300_000,
         () => service.tail(),
+        300_000,
       )
     }
     const measure = async (): Promise<Measured> => {

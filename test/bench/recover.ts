@@ -96,7 +96,9 @@ async function measure(setup: Setup, simulator: SimulatorProcess, phones: string
     const seenMs = setup.connectedAtMs.get(victim)
     return seenMs !== undefined && seenMs > troubleMs ? seenMs : undefined
   }
-  const backAtMs = loses ? await until('the account to be back', back, BACK_DEADLINE_MS).catch(() => undefined) : back()
+  const backAtMs = loses
+    ? await until('the account to be back', back, undefined, BACK_DEADLINE_MS).catch(() => undefined)
+    : back()
   const sent = await traffic
   await pause(5000)
   const floodMs = Math.max(0, ...flood.map((one) => one.atMs)) - troubleMs

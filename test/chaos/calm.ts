@@ -21,7 +21,7 @@ export async function calm(
     const parked = rows?.filter(({ accountId }) => !wanted.has(accountId)).every(({ status }) => status === 'needs_qr')
     return up?.length === wanted.size && parked === true
   }
-  return until('calm', isWell, limitMs).then(
+  return until('calm', isWell, undefined, limitMs).then(
     () => performance.now() - startedMs,
     () => null,
   )

@@ -79,8 +79,8 @@ export class ChaosService {
           return false
         }
       },
-      ASK_DEADLINE_MS,
       () => last,
+      ASK_DEADLINE_MS,
     )
   }
 

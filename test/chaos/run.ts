@@ -199,7 +199,7 @@ async function leftovers(service: ChaosService, ids: ReadonlySet<string>): Promi
     ...service.pids.filter(isAlive).map((pid) => `supervisor ${pid}`),
     ...workersOf(ids).map(({ pid, accountId }) => `worker ${pid} of ${accountId}`),
   ]
-  await until('every process to end', () => look().length === 0, LEFTOVER_MS).catch(() => undefined)
+  await until('every process to end', () => look().length === 0, undefined, LEFTOVER_MS).catch(() => undefined)
   return look()
 }
 

@@ -73,8 +73,8 @@ export class PlainAccounts {
     await until(
       `a connection of ${phone}`,
       () => this.connectedAtMs.has(phone),
-      PAIR_DEADLINE_MS,
       () => `${this.connectedAtMs.size} others`,
+      PAIR_DEADLINE_MS,
     )
   }
 

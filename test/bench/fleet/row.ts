@@ -84,8 +84,8 @@ export async function measureFleet(
   await until(
     'all to connect',
     () => setup.connected() >= accounts,
-    CONNECT_DEADLINE_MS,
     () => String(setup.connected()),
+    CONNECT_DEADLINE_MS,
   )
   const allConnectedS = (Math.max(...setup.connectedAtMs.values()) - (performance.timeOrigin + startMs)) / 1000
   const startCpu = cpuOf(setup)

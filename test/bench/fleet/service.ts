@@ -49,7 +49,7 @@ export class ServiceSetup implements Setup {
   async pair(phone: string): Promise<void> {
     const service = this.#running()
     this.#phoneOf.set(await pair(service, this.#simulator, phone), phone)
-    await until(`${phone} to connect`, () => this.connectedAtMs.has(phone), PAIR_DEADLINE_MS)
+    await until(`${phone} to connect`, () => this.connectedAtMs.has(phone), undefined, PAIR_DEADLINE_MS)
   }
 
   async firstQr(phone: string): Promise<void> {

@@ -47,7 +47,7 @@ await t.test('two hundred accounts on one page', { skip: leftOutWithout('chromiu
   await logIn(page, TOKEN)
   const rows = page.locator('tbody tr')
   const names = (): Promise<string[]> => page.locator('tbody th a').allTextContents()
-  const firstName = (wanted: string) => until(`${wanted} on top`, async () => (await names())[0] === wanted, 30_000)
+  const firstName = (wanted: string) => until(`${wanted} on top`, async () => (await names())[0] === wanted)
   await page.getByRole('link', { name: 'Shop 200', exact: true }).waitFor()
 
   await t.test('all of them are there, thirty on one screen', async (t) => {

@@ -8,6 +8,7 @@ import { readQr } from '../../fixtures/qr-reader.ts'
 import { startStallingProxy } from '../../fixtures/stalling-proxy.ts'
 import { SupervisorProcess, TOKEN } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
+import { SimulatorError } from '../../simulator/errors.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
 
 const VIEWER_TOKEN = 'a-viewer-token-for-tests-0123456789'
@@ -38,13 +39,17 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
   const shows = (name: string, status: string): Promise<void> =>
     row(name).locator('.status').filter({ hasText: status }).waitFor()
   const connectedRows = (count: number) =>
-    until(
-      `${count} connected rows`,
-      async () => (await page.locator('tbody .status.is-connected').count()) === count,
-      60_000,
-    )
+    until(`${count} connected rows`, async () => (await page.locator('tbody .status.is-connected').count()) === count)
   const scan = async (name: string, phone: string): Promise<void> => {
-    await simulator.scanQr(readQr(await pictureOfQr(page, name)), phone)
+    await until(`${name} to be scanned`, async () => {
+      try {
+        return await simulator.scanQr(readQr(await pictureOfQr(page, name)), phone)
+      } catch (error) {
+        // The next code took its place while the phone looked at this one: a person points the camera once more.
+        if (error instanceof SimulatorError && error.code === 'unknown_qr') return undefined
+        throw error
+      }
+    })
   }
   const choose = async (name: string, item: string): Promise<void> => {
     await button(`Actions for ${name}`).click()
@@ -105,7 +110,6 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
           const name = await who.textContent()
           return name !== null && !seen.includes(name) && seen.push(name) > 0
         },
-        60_000,
         () => `after ${seen.join(', ')}`,
       )
       if (turn === 0) {
@@ -118,7 +122,6 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
         await until(
           'another one in its place',
           async () => (inItsPlace = await who.textContent()) !== skipped,
-          30_000,
           () => `still ${inItsPlace}`,
         )
         seen.push(inItsPlace)
@@ -309,7 +312,6 @@ async function focusOn(page: Page, name: string): Promise<void> {
   await until(
     `the focus on ${name}`,
     async () => (seen = await focused(page)) === name,
-    30_000,
     () => seen,
   )
 }

@@ -7,7 +7,6 @@ import { testPhones } from '../../fixtures/paired-fleet.ts'
 import { until } from '../../fixtures/until.ts'
 import { startSimulator, type Simulator } from '../../simulator/simulator.ts'
 
-const WAIT_MS = 60_000
 const CONTACT = '40733333333'
 
 const simulated = async (t: { teardown: (end: () => Promise<void>) => void }): Promise<Simulator> => {
@@ -32,10 +31,10 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
     t.ok((bytes ?? 0) > 1000)
     t.equal(error, null)
     t.match((await openArchive(t, target, accountId)).me, new RegExp(`^${PHONE}`))
-    await until('the document', () => target.store.accounts.get(accountId)?.status === 'connected', WAIT_MS)
+    await until('the document', () => target.store.accounts.get(accountId)?.status === 'connected')
     t.match(target.store.accounts.get(accountId), { phone: `+${PHONE}`, desired: 'running' })
     // What a login changes goes on coming for a while.
-    await until('nothing to be unsaved', async () => (await service.health()).oldestUnsavedMs === null, WAIT_MS)
+    await until('nothing to be unsaved', async () => (await service.health()).oldestUnsavedMs === null)
     t.match(await service.health(), { code: 200, firestore: 'ok' })
     t.equal(target.store.hosts.size, 1)
   })
@@ -43,8 +42,8 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
   await t.test('messages make it unsaved, and soon it is saved again', async (t) => {
     const before = (await service.saved(accountId)).revision ?? 0
     await send('a message')
-    await until('the message', () => received() === 1, WAIT_MS)
-    await until('a newer backup', async () => ((await service.saved(accountId)).revision ?? 0) > before, WAIT_MS)
+    await until('the message', () => received() === 1)
+    await until('a newer backup', async () => ((await service.saved(accountId)).revision ?? 0) > before)
     t.ok((target.store.archives.get(accountId)?.length ?? 0) <= 2)
   })
 
@@ -52,7 +51,7 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
     const before = (await service.saved(accountId)).revision ?? 0
     target.loseReplies = 1
     await send('another')
-    await until('two revisions', async () => ((await service.saved(accountId)).revision ?? 0) > before + 1, WAIT_MS)
+    await until('two revisions', async () => ((await service.saved(accountId)).revision ?? 0) > before + 1)
     t.strictSame(target.doubled, [])
     t.equal(target.store.archives.get(accountId)?.length, 2)
   })
@@ -66,14 +65,14 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
       t.equal(code, 200)
       return firestore === 'degraded' && oldestUnsavedMs !== null && oldestUnsavedMs > 0
     }
-    await until('health to say so, and since when', saysSo, WAIT_MS)
-    await until('the account to say so', async () => (await service.shown(accountId))?.error !== null, WAIT_MS)
+    await until('health to say so, and since when', saysSo)
+    await until('the account to say so', async () => (await service.shown(accountId))?.error !== null)
     t.match(await service.shown(accountId), { pending: true, error: /unreachable/ })
     t.strictSame(service.app.backups?.load, { accounts: 1, heldBytes: 0 }, 'one entry, however many messages')
     target.fault = null
     const { revision } = await service.saved(accountId)
     t.ok((revision ?? 0) > before)
-    await until('health to be well', async () => (await service.health()).firestore === 'ok', WAIT_MS)
+    await until('health to be well', async () => (await service.health()).firestore === 'ok')
   })
 
   await t.test('a worker killed while it is asked for its session: its successor gives it', async (t) => {
@@ -82,9 +81,9 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
     process.kill(pid, 'SIGSTOP')
     service.app.backups?.changed(accountId, { creds: true, paired: true })
     process.kill(pid, 'SIGKILL')
-    await until('another process', () => (service.app.registry.get(accountId)?.process?.pid ?? pid) !== pid, WAIT_MS)
+    await until('another process', () => (service.app.registry.get(accountId)?.process?.pid ?? pid) !== pid)
     await service.connected(accountId)
-    await until('a newer backup', async () => ((await service.saved(accountId)).revision ?? 0) > before, WAIT_MS)
+    await until('a newer backup', async () => ((await service.saved(accountId)).revision ?? 0) > before)
     t.match((await openArchive(t, target, accountId)).me, new RegExp(`^${PHONE}`))
   })
 
@@ -92,10 +91,10 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
     await service.saved(accountId)
     const last = received()
     await send('before the pause')
-    await until('the message', () => received() > last, WAIT_MS)
+    await until('the message', () => received() > last)
     await service.api('POST', `/api/whatsapp/accounts/${accountId}/pause`)
     await service.saved(accountId)
-    await until('the document', () => target.store.accounts.get(accountId)?.desired === 'paused', WAIT_MS)
+    await until('the document', () => target.store.accounts.get(accountId)?.desired === 'paused')
     t.equal(service.app.backups?.load.heldBytes, 0)
     await service.api('POST', `/api/whatsapp/accounts/${accountId}/resume`)
     await service.connected(accountId)
@@ -108,9 +107,9 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
     t.match(readFileSync(join(sessionsPath, 'backup-removals.json'), 'utf8'), accountId)
     t.ok(target.store.archives.has(accountId))
     target.fault = null
-    await until('nothing to be left', () => !target.store.archives.has(accountId), WAIT_MS)
-    await until('its document to be gone', () => !target.store.accounts.has(accountId), WAIT_MS)
-    await until('the entry to be gone', () => service.app.backups?.load.accounts === 0, WAIT_MS)
+    await until('nothing to be left', () => !target.store.archives.has(accountId))
+    await until('its document to be gone', () => !target.store.accounts.has(accountId))
+    await until('the entry to be gone', () => service.app.backups?.load.accounts === 0)
   })
   t.strictSame(await service.app.stop(), [])
   t.ok(target.closed)
@@ -131,7 +130,7 @@ await t.test(
       for (const phone of testPhones(2)) await simulator.sendText({ to: phone, from: CONTACT, text: 'late' })
       for (const [at, id] of ids.entries()) {
         const isThere = (): boolean => (app.registry.get(id)?.received?.sequence ?? 0) > (before[at] ?? 0)
-        await until('the message', isThere, WAIT_MS)
+        await until('the message', isThere)
       }
     }
     const missed = ({ lines }: BackedUpApp) => lines().filter(({ event }) => event === 'backup.not_saved')

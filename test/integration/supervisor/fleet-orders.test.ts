@@ -40,10 +40,9 @@ t.test('a 401 for everybody at once costs two sessions their place, and nobody a
   await until(
     'all to be refused',
     async () => (await reasons(service)).every((text) => text === 'needs_qr logged_out'),
-    60_000,
     () => service.tail(),
   )
-  await until('two sessions to be set aside', () => aside().length === 2, 60_000)
+  await until('two sessions to be set aside', () => aside().length === 2)
   const kept = ids.filter((accountId) => !aside().some((name) => name.startsWith(accountId)))
   t.equal(kept.length, 2)
   const { trouble } = await service.dashboard()
@@ -79,10 +78,8 @@ t.test('connects that are paused stay so over a restart; what is connected stays
   t.same(await service.end('SIGTERM'), { code: 0, signal: null })
 
   const next = await start()
-  await until(
-    'both workers to wait for their turn',
-    async () => (await next.dashboard()).accounts.every(({ process }) => process.state === 'running'),
-    60_000,
+  await until('both workers to wait for their turn', async () =>
+    (await next.dashboard()).accounts.every(({ process }) => process.state === 'running'),
   )
   t.equal((await next.dashboard()).connectsPaused, true)
   t.equal(simulator.attempts().length, attempts, 'nobody tried')

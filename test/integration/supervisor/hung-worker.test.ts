@@ -4,10 +4,8 @@ import { createApp } from '../../fixtures/in-process-app.ts'
 import { readQr } from '../../fixtures/qr-reader.ts'
 import { isAlive, TOKEN } from '../../fixtures/supervisor-process.ts'
 import { testPhones } from '../../fixtures/paired-fleet.ts'
-import { until } from '../../fixtures/until.ts'
+import { until, WAIT_MS } from '../../fixtures/until.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
-
-const WAIT_MS = 60_000
 
 t.test('a worker whose event loop hangs is killed and replaced; the other keeps its process', async (t) => {
   const simulator = await startSimulator()
@@ -35,7 +33,7 @@ t.test('a worker whose event loop hangs is killed and replaced; the other keeps 
     const account = app.registry.get(accountId)
     return account !== undefined && app.registry.statusOf(account).status === 'connected'
   }
-  await until('both to connect', () => ids.every(connected), WAIT_MS)
+  await until('both to connect', () => ids.every(connected))
   const before = knownPid(app.registry.get(hung)?.process?.pid)
   const otherBefore = app.registry.get(other)?.process?.pid
 
@@ -43,11 +41,7 @@ t.test('a worker whose event loop hangs is killed and replaced; the other keeps 
   process.kill(before, 'SIGSTOP')
   await app.registry.waitFor(hung, ({ fault }) => fault?.reason === 'worker_hung', WAIT_MS)
   t.equal(app.registry.get(hung)?.fault?.reason, 'worker_hung')
-  await until(
-    'the account to be back',
-    () => connected(hung) && app.registry.get(hung)?.child.generation === 2,
-    WAIT_MS,
-  )
+  await until('the account to be back', () => connected(hung) && app.registry.get(hung)?.child.generation === 2)
   t.notOk(isAlive(before), 'the hung process is gone')
   t.equal(app.registry.get(other)?.process?.pid, otherBefore)
   t.ok(connected(other))

@@ -32,7 +32,6 @@ await t.test('each message that WhatsApp got a receipt for is in the event strea
     until(
       `${id} in the stream, and its receipt`,
       () => told(id) > 0 && receipts(id) > 0,
-      60_000,
       () => services.map((service) => service.tail()).join('\n'),
     )
 
@@ -103,11 +102,10 @@ await t.test('each message that WhatsApp got a receipt for is in the event strea
       await simulator.waitFor('receipt.received', { phone, since: mark })
       await killWorker()
     }
-    await until('all receipts', () => ids.every((id) => receipts(id) > 0), 60_000)
+    await until('all receipts', () => ids.every((id) => receipts(id) > 0))
     await until(
       'all in the stream',
       () => ids.every((id) => told(id) > 0),
-      60_000,
       () => service.tail(),
     )
     t.strictSame(repeated(receivedMessages(lines())), [])

@@ -8,8 +8,6 @@ import { TOKEN } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
 
-const WAIT_MS = 60_000
-
 t.test('a session that WhatsApp keeps refusing is set aside, and the phone can link again', async (t) => {
   const sessionsPath = t.testdir()
   const simulator = await startSimulator()
@@ -39,14 +37,14 @@ t.test('a session that WhatsApp keeps refusing is set aside, and the phone can l
     const { status, reason } = account ? app.registry.statusOf(account) : { status: 'gone', reason: null }
     return `${status} ${reason}`
   }
-  await until('the account to connect', () => status() === 'connected null', WAIT_MS, status)
+  await until('the account to connect', () => status() === 'connected null', status)
 
   simulator.inject({ kind: 'fail_login', reason: 400, phone, times: 'until_cleared' })
   simulator.dropAll(phone)
-  await until('the session to be refused for good', () => status() === 'needs_qr bad_session', WAIT_MS, status)
-  await until('the session to be set aside', () => existsSync(join(sessionsPath, '.set-aside')), WAIT_MS)
+  await until('the session to be refused for good', () => status() === 'needs_qr bad_session', status)
+  await until('the session to be set aside', () => existsSync(join(sessionsPath, '.set-aside')))
   simulator.clearFaults()
   t.equal(await pair(), accountId)
-  await until('the account to connect again', () => status() === 'connected null', WAIT_MS, status)
+  await until('the account to connect again', () => status() === 'connected null', status)
   t.same(await app.stop(), [], 'everything flushed')
 })

@@ -10,7 +10,6 @@ import { startSimulator, type Simulator } from '../../simulator/simulator.ts'
 import type { App } from '../../../supervisor/app.ts'
 import type { Tuning } from '../../../supervisor/tuning.ts'
 
-const WAIT_MS = 60_000
 const [phone = ''] = testPhones(1)
 
 interface Paired {
@@ -51,7 +50,7 @@ async function pairOne(t: Test, tuning: Partial<Tuning>, env: Record<string, str
     return account !== undefined && app.registry.statusOf(account).status === 'connected'
   }
   const generation = (): number => app.registry.get(accountId)?.child.generation ?? 0
-  await until('the account to connect', isConnected, WAIT_MS)
+  await until('the account to connect', isConnected)
   const connects = async (word: 'pause' | 'resume'): Promise<void> => void (await post(`connects/${word}`, {}))
   return { app, simulator, accountId, identity, isConnected, generation, connects }
 }
@@ -62,8 +61,8 @@ t.test('a worker that is larger than it may be goes on in a fresh process, with 
   const paired = await pairOne(t, { heartbeatIntervalMs: 200, retirementMinUptimeMs: 5000 }, env)
   const { app, accountId, identity, isConnected, generation } = paired
   const [before, first] = [identity(), generation()]
-  await until('a fresh process', () => generation() > first, WAIT_MS)
-  await until('the account to be back', isConnected, WAIT_MS)
+  await until('a fresh process', () => generation() > first)
+  await until('the account to be back', isConnected)
   t.same(identity(), before)
   t.equal(app.registry.get(accountId)?.crashCount, 0, 'it was wanted')
   t.same(await app.stop(), [], 'everything flushed')
@@ -78,14 +77,14 @@ t.test('while the operator lets nobody connect, a worker that is larger than it 
   const first = generation()
   t.ok(isConnected(), 'this test had the time that it needs')
   const lastBeatMs = (): number => app.registry.get(accountId)?.process?.cpu?.atMs ?? 0
-  await until('a heartbeat', () => lastBeatMs() > 0, WAIT_MS)
+  await until('a heartbeat', () => lastBeatMs() > 0)
   const oldEnoughMs = lastBeatMs() + minUptimeMs
-  await until('heartbeats of one that may retire', () => lastBeatMs() > oldEnoughMs + 500, WAIT_MS)
+  await until('heartbeats of one that may retire', () => lastBeatMs() > oldEnoughMs + 500)
   t.equal(generation(), first)
   t.ok(isConnected())
   await connects('resume')
-  await until('a fresh process', () => generation() > first, WAIT_MS)
-  await until('the account to be back', isConnected, WAIT_MS)
+  await until('a fresh process', () => generation() > first)
+  await until('the account to be back', isConnected)
   t.same(await app.stop(), [], 'everything flushed')
 })
 
@@ -98,7 +97,7 @@ t.test('a worker that has opened many sockets goes on in a fresh process, betwee
     const { reconnectCount = 0 } = app.registry.get(accountId) ?? {}
     simulator.dropAll()
     const isBack = (): boolean => isConnected() && (app.registry.get(accountId)?.reconnectCount ?? 0) > reconnectCount
-    await until('the account to be back', isBack, WAIT_MS)
+    await until('the account to be back', isBack)
   }
   await drop()
   t.equal(generation(), 1, 'the same process')

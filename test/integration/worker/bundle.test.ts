@@ -168,7 +168,6 @@ async function runUpload(
   await until(
     'the upload',
     () => child.exitCode !== null || said.some((message) => 'sent' in message || 'failed' in message),
-    60_000,
     () => JSON.stringify(said),
   )
   return said

@@ -109,7 +109,6 @@ class Worker {
     await until(
       `a report ${what}`,
       () => said().includes(what),
-      60_000,
       () => said().join(', '),
     )
   }

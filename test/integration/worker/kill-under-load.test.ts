@@ -136,13 +136,11 @@ await t.test(`a worker that is killed ${KILLS} times while ${PER_SECOND} message
   await until(
     'every receipt',
     () => missing() === 0,
-    120_000,
     () => `${missing()} of ${load.sent.length} missing`,
   )
   await until(
     'an empty queue',
     () => waiting() === 0,
-    60_000,
     () => `${waiting()} are waiting`,
   )
   const untold = (): number => {
@@ -152,7 +150,6 @@ await t.test(`a worker that is killed ${KILLS} times while ${PER_SECOND} message
   await until(
     'every message in the stream',
     () => untold() === 0,
-    30_000,
     () => `${untold()} missing`,
   )
 

@@ -58,7 +58,6 @@ t.test('kill -9 in the middle of a backup and of a restore: whole, or not at all
     until(
       'all to be saved',
       async () => (await service.dashboard()).accounts.every(({ backup }) => backup?.revision && !backup.pending),
-      60_000,
       () => service.tail(),
     )
 

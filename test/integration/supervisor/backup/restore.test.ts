@@ -10,8 +10,6 @@ import { TOKEN } from '../../../fixtures/supervisor-process.ts'
 import { until } from '../../../fixtures/until.ts'
 import { startSimulator } from '../../../simulator/simulator.ts'
 
-const WAIT_MS = 60_000
-
 const statusOf = ({ app }: BackedUpApp, accountId: string): string => {
   const account = app.registry.get(accountId)
   if (account === undefined) return 'unknown'
@@ -37,7 +35,6 @@ t.test('an account of a living host is not taken from it; when it lets go, anoth
   await until(
     'it to wait',
     () => statusOf(second, accountId) === 'disconnected restore_waiting',
-    WAIT_MS,
     () => statusOf(second, accountId),
   )
   t.match(second.app.registry.get(accountId)?.fault?.message, /host "one"/)
@@ -54,7 +51,7 @@ t.test('an account of a living host is not taken from it; when it lets go, anoth
   // And it goes on being backed up, by its new host.
   const [phone = ''] = testPhones(1)
   const { id } = await simulator.sendText({ to: phone, from: '49151000002', text: 'and now?' })
-  await until('the message to be received', () => simulator.receiptsOf(id).length > 0, WAIT_MS)
+  await until('the message to be received', () => simulator.receiptsOf(id).length > 0)
   t.equal((await second.saved(accountId)).error, null)
   t.same(await second.app.stop(), [])
 })
@@ -69,7 +66,7 @@ t.test('of five accounts one is whole, and the others are not there, damaged, or
   for (const id of ids) await first.saved(id)
   for (const to of testPhones(5)) {
     const { id } = await simulator.sendText({ to, from: '49151000001', text: 'so that there are two revisions' })
-    await until('its receipt', () => simulator.receiptsOf(id).length > 0, WAIT_MS)
+    await until('its receipt', () => simulator.receiptsOf(id).length > 0)
   }
   for (const id of ids) await first.saved(id)
   await first.app.stop()
@@ -90,7 +87,6 @@ t.test('of five accounts one is whole, and the others are not there, damaged, or
     until(
       `${accountId} to say ${wanted}`,
       () => statusOf(second, accountId) === wanted,
-      WAIT_MS,
       () => statusOf(second, accountId),
     )
 
@@ -160,11 +156,11 @@ t.test('what was removed while no backups were configured does not come back whe
     target.store.archives.set(accountId, [kept])
   }
   const configured = await new BackedUpApp({ sessionsPath, simulator, target }).start(t)
-  await until('its backups to be gone', () => !target.store.accounts.has('account_a'), WAIT_MS)
+  await until('its backups to be gone', () => !target.store.accounts.has('account_a'))
   t.notOk(target.store.archives.has('account_a'))
   t.equal(configured.app.registry.get('account_a'), undefined)
   t.ok(configured.app.registry.get('account_b'), 'the other one came back')
   t.ok(target.store.archives.has('account_b'))
-  await until('the note to be gone', () => !readdirSync(sessionsPath).includes('backup-removals.json'), WAIT_MS)
+  await until('the note to be gone', () => !readdirSync(sessionsPath).includes('backup-removals.json'))
   t.same(await configured.app.stop(), [])
 })
