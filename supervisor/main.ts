@@ -15,6 +15,13 @@ import { openServiceLink } from './systemd/service-link.ts'
 
 /** The service's entry: configuration, start, signals, exit code. */
 const inJournal = leadsToJournal(process.env['JOURNAL_STREAM'])
+const [argument] = process.argv.slice(2)
+if (argument !== undefined) {
+  // Without what may be a secret in it.
+  const name = JSON.stringify(argument.replace(/=.*/su, '=...'))
+  complain(`Configuration: ${name} is not understood: settings are environment variables (README.md), not arguments.`)
+  process.exit(EXIT.badConfig.code)
+}
 const parsed = parseConfig(process.env, process.cwd())
 if (parsed.config === undefined) {
   for (const error of parsed.errors) complain(`Configuration: ${error}`)

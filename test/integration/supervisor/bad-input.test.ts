@@ -21,6 +21,13 @@ t.test('prints every configuration error at once and exits 78', async (t) => {
   t.notMatch(text, /\n\s+at /, 'no stack')
 })
 
+t.test('refuses arguments, which it would not heed, and repeats no secret of them', async (t) => {
+  const service = new SupervisorProcess({ sessionsPath: t.testdir(), argv: ['--admin-token=hunter2', '--port'] })
+  t.equal(await service.exited(), 78)
+  t.match(service.tail(), '"--admin-token=..." is not understood: settings are environment variables')
+  t.notMatch(service.tail(), 'hunter2')
+})
+
 t.test('says that a port is taken, and by which setting to change it', async (t) => {
   const other = createServer().listen(0, '127.0.0.1')
   t.teardown(() => other.close())
