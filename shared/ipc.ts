@@ -231,7 +231,7 @@ export const FromWorker = Type.Union([
     /** Who holds the session's directory, where that is the fault. */
     holderPid: Nullable(Type.Integer()),
   }),
-  /** Everything is on the disk; the process exits next. */
+  /** Everything is on the disk; the process exits next, for good or to make room for a fresh one. */
   Type.Object({ type: Type.Literal('stopped') }),
 ])
 export type FromWorker = Static<typeof FromWorker>
