@@ -1,8 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { BUNDLE_FILES } from '../../shared/worker-process.ts'
 import { isAlive } from '../fixtures/supervisor-process.ts'
 
-const WORKER_ENTRY = fileURLToPath(new URL('../../worker/main.js', import.meta.url))
+/** Of the bundle, and of the compiled files. */
+const WORKER_ENTRIES = [`bundle/${BUNDLE_FILES.loader}`, 'worker/main.js'].map((path) =>
+  fileURLToPath(new URL(`../../${path}`, import.meta.url)),
+)
 
 export interface WorkerInfo {
   readonly pid: number
@@ -19,7 +23,8 @@ export function workersOf(accountIds: ReadonlySet<string>): WorkerInfo[] {
     if (!Number.isInteger(pid)) return []
     const command = read(`/proc/${pid}/cmdline`)?.split('\0') ?? []
     const accountId = command.find((argument) => accountIds.has(argument))
-    return accountId !== undefined && command.includes(WORKER_ENTRY) && isAlive(pid) ? [{ pid, accountId }] : []
+    const isWorker = WORKER_ENTRIES.some((entry) => command.includes(entry))
+    return accountId !== undefined && isWorker && isAlive(pid) ? [{ pid, accountId }] : []
   })
 }
 

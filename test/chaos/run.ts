@@ -91,6 +91,9 @@ async function unleash(options: ChaosOptions, field: Field, log: ServiceLog): Pr
   const { simulator, service, disk, traffic, accountIds } = field
   const phones = [...accountIds.keys()]
   const ids = new Set(accountIds.values())
+  const found = workersOf(ids).length
+  if (found < accounts)
+    throw new Error(`${found} workers of ${accounts} are found: the rest would be spared every fault.`)
   const before = new Map(phones.map((phone) => [phone, identityOf(disk.sessionsPath, accountIds.get(phone) ?? '')]))
   const startedMs = performance.now()
   const nowMs = (): number => performance.now() - startedMs
