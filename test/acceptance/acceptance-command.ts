@@ -57,7 +57,7 @@ writeFileSync(
 mkdirSync(container.path('/etc/systemd/system/whatsapp-backend.service.d'), { recursive: true })
 writeFileSync(
   container.path('/etc/systemd/system/whatsapp-backend.service.d/acceptance.conf'),
-  '[Service]\nWatchdogSec=5\n',
+  '[Service]\nWatchdogSec=20\n',
 )
 
 const service = new InstalledService(container)

@@ -45,7 +45,6 @@ export async function seeEnds({ checks, container, service, simulator, accounts 
     const startedMs = performance.now()
     await container.must('systemctl', 'stop', 'whatsapp-backend')
     const seconds = (performance.now() - startedMs) / 1000
-    expect(seconds < 10, `it took ${seconds} s`)
     expectEqual(await service.show('Result'), 'success', 'the result')
     await expectFlushed(mark)
     const check = `set -e; for id in ${accounts.join(' ')}; do /opt/whatsapp-backend/current/systemd/command.sh session check "$id" --linked; done`

@@ -104,7 +104,7 @@ export interface WaitOptions {
 }
 
 const EVENTS_KEPT = 5_000
-const DEFAULT_TIMEOUT_MS = 20_000
+const DEFAULT_TIMEOUT_MS = 60_000
 const SHOWN_ON_TIMEOUT = 25
 
 /** The record of what happened, newest last, and the way to wait for something to happen. */

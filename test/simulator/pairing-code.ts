@@ -26,7 +26,7 @@ const CTR_IV_BYTES = 16
 const GCM_IV_BYTES = 12
 const GCM_TAG_BYTES = 16
 const KEY_BYTES = 32
-const FINISH_TIMEOUT_MS = 20_000
+const FINISH_TIMEOUT_MS = 60_000
 /** Why a pairing ends that its client has left. */
 export const CLIENT_GONE = 'the client went away in the middle of the pairing'
 

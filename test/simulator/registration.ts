@@ -44,7 +44,7 @@ export interface LinkedDevice {
 const DEVICE_IDS = 255
 const HOSTED_DEVICE_ID = 99
 /** A client that has not answered pair-success by then never will. */
-const ANSWER_TIMEOUT_MS = 20_000
+const ANSWER_TIMEOUT_MS = 60_000
 
 /** Links devices: offers refs for QRs to every registering connection, and carries out the scan. */
 export class Registrations {

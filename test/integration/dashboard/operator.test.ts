@@ -19,7 +19,13 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
   const simulator = await startSimulator()
   t.teardown(() => simulator.close())
   const start = async (): Promise<SupervisorProcess> => {
-    const env = { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey, VIEWER_TOKEN }
+    const env = {
+      WA_SOCKET_URL: simulator.url,
+      WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
+      VIEWER_TOKEN,
+      // A worker that is held up at its end is not killed before the page has asked for it.
+      SHUTDOWN_TIMEOUT_MS: '60000',
+    }
     const service = new SupervisorProcess({ sessionsPath, env })
     t.teardown(() => service.end('SIGKILL'))
     return service.listening()

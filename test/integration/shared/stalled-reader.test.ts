@@ -65,13 +65,13 @@ class Writer {
 }
 
 /** What a shell makes of `|`, and what Node makes of `stdio: 'pipe'`: one can be opened anew, the other can not. */
-const OUTPUTS: Record<string, (t: Test) => Writer> = {
-  'a pipe': (t) => {
+const OUTPUTS: Record<string, (t: Test, ...args: string[]) => Writer> = {
+  'a pipe': (t, ...args) => {
     const path = join(t.testdir(), 'pipe')
     execFileSync('mkfifo', [path])
     const near = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const far = openSync(path, constants.O_WRONLY)
-    const child = spawn(process.execPath, [WRITER], { stdio: ['ignore', far, 'inherit', 'ipc'] })
+    const child = spawn(process.execPath, [WRITER, ...args], { stdio: ['ignore', far, 'inherit', 'ipc'] })
     closeSync(far)
     const output = new Socket({ fd: near, readable: true, writable: false })
     t.teardown(() => {
@@ -80,8 +80,8 @@ const OUTPUTS: Record<string, (t: Test) => Writer> = {
     })
     return new Writer(child, output)
   },
-  'a socket': (t) => {
-    const child = spawn(process.execPath, [WRITER], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  'a socket': (t, ...args) => {
+    const child = spawn(process.execPath, [WRITER, ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
     t.teardown(() => child.kill('SIGKILL'))
     if (child.stdout === null) throw new Error('no output')
     return new Writer(child, child.stdout)
@@ -116,7 +116,7 @@ for (const [name, start] of Object.entries(OUTPUTS)) {
   })
 
   t.test(`what ${name} had no room for at the end of a process is written first`, async (t) => {
-    const writer = await start(t).ready()
+    const writer = await start(t, 'patient').ready()
     writer.read()
     await writer.exit(5000)
     await until('the end', () => writer.isAtEnd)

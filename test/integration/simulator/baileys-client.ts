@@ -16,7 +16,7 @@ import { pino } from 'pino'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../simulator/simulator.ts'
 
 /** Long, for a machine that is busy with other tests; nothing waits for it to pass. */
-const WAIT_MS = 40_000
+const WAIT_MS = 120_000
 
 /** What of a tap test is needed here. */
 export interface TestScope {
@@ -24,8 +24,8 @@ export interface TestScope {
 }
 
 /** Odd values, to tell Baileys' timers by. */
-const CONNECT_TIMEOUT_MS = 20_001
-const QUERY_TIMEOUT_MS = 5_001
+const CONNECT_TIMEOUT_MS = 60_001
+const QUERY_TIMEOUT_MS = 60_002
 /** Baileys races each prekey upload against a timer of this long, and never clears it. */
 const UPLOAD_TIMEOUT_MS = 30_000
 /** Timers that Baileys leaves behind when a socket ends while it waits for something. */

@@ -67,7 +67,7 @@ await t.test('the command is driven over HTTP from pairing to unlinking', async 
     body: { phone: ACCOUNT, deviceId: 1 },
   })
   await client.closed()
-  const online = control('POST', '/wait', { type: 'device.online', phone: ACCOUNT, timeoutMs: 10_000 })
+  const online = control('POST', '/wait', { type: 'device.online', phone: ACCOUNT, timeoutMs: 60_000 })
   await client.reconnect()
   t.match(await online, { status: 200, body: { type: 'device.online', phone: ACCOUNT } })
 

@@ -59,7 +59,8 @@ await tap.test('faults that only time reveals', async (t) => {
 
   /** Baileys closes the WebSocket and waits 30 s for the answer of a peer that reads nothing. */
   async function staysOpenWhileFrozen(): Promise<void> {
-    const client = clientFor(t, simulator, CONFIG, FROZEN)
+    // Before it misses its own pings the connection has been cut.
+    const client = clientFor(t, simulator, { ...CONFIG, keepAliveIntervalMs: 30_000 }, FROZEN)
     await client.pair(simulator, FROZEN)
     simulator.inject({ kind: 'freeze', phone: FROZEN })
     const sent = client.socket.sendMessage('40798765432@s.whatsapp.net', { text: 'nobody reads this' })

@@ -8,7 +8,7 @@ const PHONE = '40712345678'
 const OTHER_PHONE = '40712345679'
 const CONTACT = '40798765432'
 const CONTACT_JID = `${CONTACT}@s.whatsapp.net`
-const IMPATIENT = { connectTimeoutMs: 1_000, defaultQueryTimeoutMs: 1_000 }
+const IMPATIENT = { connectTimeoutMs: 4_000, defaultQueryTimeoutMs: 4_000 }
 
 /** Strikes an online client: the fault, and the status code with which Baileys closes. */
 const WHILE_ONLINE: readonly [Fault, number][] = [
@@ -40,7 +40,7 @@ const AT_LOGIN: readonly [Fault, number][] = [
 const BEFORE_LOGIN: readonly [Fault, number][] = [
   [{ kind: 'never_upgrade' }, 408],
   [{ kind: 'no_server_hello' }, 408],
-  [{ kind: 'delay_handshake', delayMs: 1_500 }, 408],
+  [{ kind: 'delay_handshake', delayMs: 6_000 }, 408],
   [{ kind: 'bad_certificate' }, 400],
 ]
 

@@ -93,6 +93,7 @@ await t.test('from pairing to messages, an outage, kills, and a stop', async (t)
     await send('before the pause')
     await until('the message', () => received() > last)
     await service.api('POST', `/api/whatsapp/accounts/${accountId}/pause`)
+    await until('its worker to end', () => service.app.registry.get(accountId)?.process === null)
     await service.saved(accountId)
     await until('the document', () => target.store.accounts.get(accountId)?.desired === 'paused')
     t.equal(service.app.backups?.load.heldBytes, 0)
@@ -121,7 +122,7 @@ await t.test(
   async (t) => {
     const simulator = await simulated(t)
     const sessionsPath = t.testdir()
-    const slow = { debounceMs: 600_000, intervalMs: 600_000, env: { SHUTDOWN_TIMEOUT_MS: '6000' } }
+    const slow = { debounceMs: 600_000, intervalMs: 600_000, env: { SHUTDOWN_TIMEOUT_MS: '20000' } }
     const service = await new BackedUpApp({ sessionsPath, simulator, ...slow }).start(t)
     const { target } = service
     const ids = await service.pair(2)

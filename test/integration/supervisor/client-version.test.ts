@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { pairAll, testPhones } from '../../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
+import { until } from '../../fixtures/until.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
 
 /** WhatsApp Web's page, as far as anybody reads it. */
@@ -78,12 +79,12 @@ t.test('no newer version is known: one notice says what is wrong and what to do'
   simulator.dropAll()
   const isOver = async (): Promise<boolean> => (await service.dashboard()).trouble?.kind === 'client_outdated'
   await service.logged('version.looked_up')
+  await until('the fleet to be stuck', isOver)
   const row = await service.account(
     accountId,
     ({ reason, nextTryAt }) => reason === 'client_outdated' && nextTryAt !== null,
   )
   t.equal(row.status, 'disconnected')
-  t.ok(await isOver())
   t.match((await service.dashboard()).trouble?.message, /refuses the client version 2\.3000\.\d+.*WA_VERSION/)
   simulator.clearFaults()
   await service.api('POST', `/api/whatsapp/accounts/${accountId}/restart`)

@@ -1,8 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { pair, testPhones } from '../../fixtures/paired-fleet.ts'
-import { readQr } from '../../fixtures/qr-reader.ts'
+import { addWithQr, pair, testPhones } from '../../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
@@ -36,10 +35,10 @@ await t.test('an operator and two accounts', async (t) => {
 
   let two = ''
   await t.test("a phone that is not the account's is unlinked again, and named masked", async (t) => {
-    const added = await service.add(second)
+    const added = await addWithQr(service, second)
     two = added.accountId
     const stranger = '40799999955'
-    await simulator.scanQr(readQr(added.qrCode ?? ''), stranger)
+    await simulator.scanQr(added.qrText, stranger)
     const refused = await service.account(two, ({ reason }) => reason === 'wrong_phone')
     t.equal(refused.status, 'needs_qr')
     t.match(refused.detail, '+407****55')

@@ -12,6 +12,8 @@ import { startSimulator } from '../../simulator/simulator.ts'
  * pairings are most of the time that this takes.
  */
 const COUNT = 30
+/** Thirty starts of a worker, on a slow machine with other work. */
+const FLEET_MS = 600_000
 
 await t.test('a fleet of 30', async (t) => {
   const sessionsPath = t.testdir()
@@ -29,14 +31,14 @@ await t.test('a fleet of 30', async (t) => {
 
   await t.test('pairs and connects 30 accounts that are added at once', async (t) => {
     accountIds = await pairAll(service, simulator, phones)
-    const accounts = await service.connected(COUNT)
+    const accounts = await service.connected(COUNT, FLEET_MS)
     t.equal(new Set(accounts.map(({ process }) => process.pid)).size, COUNT, 'a process each')
     t.equal(new Set(accountIds).size, COUNT)
     t.equal(simulator.phones().length, COUNT)
   })
 
   await t.test('stops on SIGTERM with every session whole, and exits 0', async (t) => {
-    const pids = pidsOf(await service.connected(COUNT))
+    const pids = pidsOf(await service.connected(COUNT, FLEET_MS))
     t.same(await service.end('SIGTERM'), { code: 0, signal: null }, service.tail())
     t.notOk(pids.some(isAlive), 'no worker is left')
     for (const accountId of accountIds) {
@@ -50,7 +52,7 @@ await t.test('a fleet of 30', async (t) => {
   await t.test('brings all 30 back after a restart without a QR code', async (t) => {
     const mark = simulator.mark()
     service = await start()
-    await service.connected(COUNT)
+    await service.connected(COUNT, FLEET_MS)
     const boot = await service.logged('boot.completed')
     t.equal(boot['msg'], `Boot sequence complete: ${COUNT}/${COUNT} accounts connected`)
     const offered = simulator.events(mark).filter(({ type }) => type === 'qr.offered')
@@ -58,13 +60,13 @@ await t.test('a fleet of 30', async (t) => {
   })
 
   await t.test('restarts one killed worker and leaves the other 29 alone', async (t) => {
-    const before = await service.connected(COUNT)
+    const before = await service.connected(COUNT, FLEET_MS)
     const socketsBefore = socketsByPhone(simulator.connections())
     const victim = before[7]
     if (victim?.process.pid == null) throw new Error('no victim')
     process.kill(victim.process.pid, 'SIGKILL')
     await service.account(victim.accountId, ({ process, status }) => status === 'connected' && process.generation === 2)
-    const after = await service.connected(COUNT)
+    const after = await service.connected(COUNT, FLEET_MS)
     const changed = after.filter(({ process }, index) => process.pid !== before[index]?.process.pid)
     t.same(
       changed.map(({ accountId }) => accountId),
@@ -87,13 +89,13 @@ await t.test('a fleet of 30', async (t) => {
   })
 
   await t.test('links one account again while the others stay connected', async (t) => {
-    const before = await service.connected(COUNT)
+    const before = await service.connected(COUNT, FLEET_MS)
     const [accountId = '', phone = ''] = [accountIds[11], phones[11]]
     await simulator.unlink(phone)
     const unlinked = await service.account(accountId, ({ status }) => status === 'needs_qr')
     t.equal(unlinked.reason, 'logged_out')
     t.equal(await pair(service, simulator, phone), accountId, 'the same phone is the same account')
-    const after = await service.connected(COUNT)
+    const after = await service.connected(COUNT, FLEET_MS)
     const others = (accounts: AccountView[]): unknown =>
       accounts
         .filter((account) => account.accountId !== accountId)
@@ -102,10 +104,10 @@ await t.test('a fleet of 30', async (t) => {
   })
 
   await t.test('leaves no orphan when the supervisor is killed, and starts cleanly after it', async (t) => {
-    const pids = pidsOf(await service.connected(COUNT))
+    const pids = pidsOf(await service.connected(COUNT, FLEET_MS))
     await service.end('SIGKILL')
     service = await start()
-    await service.connected(COUNT)
+    await service.connected(COUNT, FLEET_MS)
     await until(
       'the old workers to be gone',
       () => !pids.some(isAlive),

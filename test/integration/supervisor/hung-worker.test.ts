@@ -1,8 +1,7 @@
 import t from 'tap'
 import { knownPid } from '../../fixtures/known-pid.ts'
-import { createApp } from '../../fixtures/in-process-app.ts'
-import { readQr } from '../../fixtures/qr-reader.ts'
-import { isAlive, TOKEN } from '../../fixtures/supervisor-process.ts'
+import { createApp, pairInProcess } from '../../fixtures/in-process-app.ts'
+import { isAlive } from '../../fixtures/supervisor-process.ts'
 import { testPhones } from '../../fixtures/paired-fleet.ts'
 import { until, WAIT_MS } from '../../fixtures/until.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
@@ -13,21 +12,13 @@ t.test('a worker whose event loop hangs is killed and replaced; the other keeps 
   const app = createApp({
     sessionsPath: t.testdir(),
     simulator,
-    tuning: { heartbeatIntervalMs: 200, heartbeatDeadlineMs: 3000 },
+    // Longer than a healthy one is ever silent on a slow machine.
+    tuning: { heartbeatIntervalMs: 200, heartbeatDeadlineMs: 20_000 },
   })
   t.teardown(() => app.stop())
   const { url } = await app.start()
   const ids: string[] = []
-  for (const phone of testPhones(2)) {
-    const response = await fetch(`${url}/api/whatsapp/add-account`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ name: phone, phone: `+${phone}` }),
-    })
-    const { account } = (await response.json()) as { account: { accountId: string; qrCode: string } }
-    await simulator.scanQr(readQr(account.qrCode), phone)
-    ids.push(account.accountId)
-  }
+  for (const phone of testPhones(2)) ids.push(await pairInProcess(app, url, simulator, phone))
   const [hung = '', other = ''] = ids
   const connected = (accountId: string): boolean => {
     const account = app.registry.get(accountId)

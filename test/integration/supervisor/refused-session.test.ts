@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { createApp } from '../../fixtures/in-process-app.ts'
+import { createApp, pairInProcess } from '../../fixtures/in-process-app.ts'
 import { testPhones } from '../../fixtures/paired-fleet.ts'
-import { readQr } from '../../fixtures/qr-reader.ts'
-import { TOKEN } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
 
@@ -21,16 +19,7 @@ t.test('a session that WhatsApp keeps refusing is set aside, and the phone can l
   t.teardown(() => app.stop())
   const { url } = await app.start()
   const [phone = ''] = testPhones(1)
-  const pair = async (): Promise<string> => {
-    const response = await fetch(`${url}/api/whatsapp/add-account`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ name: 'one', phone: `+${phone}` }),
-    })
-    const { account } = (await response.json()) as { account: { accountId: string; qrCode: string } }
-    await simulator.scanQr(readQr(account.qrCode), phone)
-    return account.accountId
-  }
+  const pair = (): Promise<string> => pairInProcess(app, url, simulator, phone)
   const accountId = await pair()
   const status = (): string => {
     const account = app.registry.get(accountId)

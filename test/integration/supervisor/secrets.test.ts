@@ -1,8 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { testPhones } from '../../fixtures/paired-fleet.ts'
-import { readQr } from '../../fixtures/qr-reader.ts'
+import { addWithQr, testPhones } from '../../fixtures/paired-fleet.ts'
 import { SupervisorProcess, TOKEN } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
@@ -22,8 +21,7 @@ t.test('no secret is in any log', async (t) => {
   const contact = '49151000123'
   const text = 'the-text-of-a-message-0815'
 
-  const { accountId, qrCode } = await service.add(phone)
-  const qr = readQr(qrCode ?? '')
+  const { accountId, qrText: qr } = await addWithQr(service, phone)
   await simulator.scanQr(qr, phone)
   await service.connected(1)
   // Decrypted, then undecryptable (a corrupt session makes libsignal print and Baileys complain), then unlinked.

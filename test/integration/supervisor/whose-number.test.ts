@@ -1,8 +1,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { testPhones } from '../../fixtures/paired-fleet.ts'
-import { readQr } from '../../fixtures/qr-reader.ts'
+import { addWithQr, testPhones } from '../../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
 import { clientFor, simulatorFor, tameBaileys } from '../simulator/baileys-client.ts'
 
@@ -50,13 +49,13 @@ t.test(
     t.teardown(() => service.end('SIGKILL'))
     await service.listening()
     simulator.inject({ kind: 'require_passkey', phone })
-    const { accountId, qrCode } = await service.add(phone)
-    await t.rejects(simulator.scanQr(readQr(qrCode ?? ''), phone), { code: 'pairing_failed' })
+    const { accountId, qrText } = await addWithQr(service, phone)
+    await t.rejects(simulator.scanQr(qrText, phone), { code: 'pairing_failed' })
     const row = await service.account(accountId, ({ reason }) => reason === 'passkey_required')
     t.match(row, { status: 'needs_qr', needsPerson: true, detail: /passkey/ })
     t.equal(row.qrCode, undefined)
-    const again = await service.add(phone)
-    await simulator.scanQr(readQr(again.qrCode ?? ''), phone)
+    const again = await addWithQr(service, phone)
+    await simulator.scanQr(again.qrText, phone)
     await service.account(accountId, ({ status }) => status === 'connected')
     t.same(await service.end('SIGTERM'), { code: 0, signal: null }, service.tail())
   },
@@ -70,11 +69,11 @@ t.test('a phone that scanned for the wrong account is linked to its own one afte
   })
   t.teardown(() => service.end('SIGKILL'))
   await service.listening()
-  const first = await service.add(phone)
-  await simulator.scanQr(readQr(first.qrCode ?? ''), other)
+  const first = await addWithQr(service, phone)
+  await simulator.scanQr(first.qrText, other)
   await service.account(first.accountId, ({ reason }) => reason === 'wrong_phone')
-  const second = await service.add(other)
-  await simulator.scanQr(readQr(second.qrCode ?? ''), other)
+  const second = await addWithQr(service, other)
+  await simulator.scanQr(second.qrText, other)
   const settled = ({ status, reason }: { status: string; reason: string | null }): boolean =>
     status === 'connected' || reason === 'number_taken'
   t.match(await service.account(second.accountId, settled), { status: 'connected' })

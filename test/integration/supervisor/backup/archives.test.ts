@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../../shared/clock.ts'
 import { Archives } from '../../../../supervisor/backup/archives.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { until } from '../../../fixtures/until.ts'
 import { parseKeyRing } from '../../../../supervisor/backup/seal.ts'
 
 const keyRing = parseKeyRing(randomBytes(32).toString('base64'), [])
@@ -12,11 +14,8 @@ function archivesOf(t: Test, options: Partial<ConstructorParameters<typeof Archi
   t.teardown(() => archives.stop())
   return archives
 }
-const faulty = (t: Test, deadlineMs?: number): Archives =>
-  archivesOf(t, {
-    taskUrl: new URL('./fixtures/hanging-task.js', import.meta.url),
-    ...(deadlineMs !== undefined && { deadlineMs }),
-  })
+const faulty = (t: Test, options: Partial<ConstructorParameters<typeof Archives>[0]> = {}): Archives =>
+  archivesOf(t, { taskUrl: new URL('./fixtures/hanging-task.js', import.meta.url), ...options })
 
 t.test('what is sealed in the thread opens there, many at once', async (t) => {
   const archives = archivesOf(t)
@@ -35,9 +34,15 @@ t.test('a refusal keeps its code across the thread', async (t) => {
 })
 
 t.test('a task that hangs is ended, and the ones behind it are done', async (t) => {
-  const archives = faulty(t, 1500)
-  const hung = archives.sealArchive(plain(Buffer.from([0])))
+  const clock = new ManualClock()
+  const archives = faulty(t, { clock, deadlineMs: 1500 })
+  // Memory that the thread shares, or its beginning to hang would not be seen.
+  const bytes = new Uint8Array(new SharedArrayBuffer(2))
+  const hung = archives.sealArchive(plain(bytes))
   const behind = archives.sealArchive(plain(Buffer.from([9])))
+  hung.catch(() => undefined)
+  await until('the task to hang', () => bytes[1] === 1)
+  clock.advance(1500)
   await t.rejects(hung, { name: 'BackupError', code: 'failed', message: /no result after 1500 ms/ })
   t.ok((await behind).sealed.equals(Buffer.from([1, 2, 3])))
 })

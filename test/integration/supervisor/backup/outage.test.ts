@@ -87,7 +87,7 @@ t.test(
   async (t) => {
     const emulator = await startFirestoreEmulator(t)
     const proxy = await startStallingProxy(t, emulator.port)
-    const target = await connect(t, proxy.port, 2000)
+    const target = await connect(t, proxy.port, 15_000)
     const account = accountNamed('a1')
     const claim = await target.claim('a1', HERE, LEASE_MS)
     await target.writeAccount(account, claim)

@@ -30,6 +30,7 @@ t.test('a second host neither restores, nor overwrites, nor deletes what another
     BACKUP_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     BACKUP_DEBOUNCE_MS: '100',
     BACKUP_INTERVAL_MS: '500',
+    SHUTDOWN_TIMEOUT_MS: '60000',
   }
   const begin = (name: string): Promise<SupervisorProcess> => {
     const service = new SupervisorProcess({ sessionsPath: join(root, name), env })
@@ -66,16 +67,20 @@ t.test('a second host neither restores, nor overwrites, nor deletes what another
       accountId,
       ({ backup }) => backup !== null && (backup.revision ?? 0) > revision && !backup.pending && backup.error === null,
     )
-  await isSaved(1)
+  await isSaved()
   const owner = readFileSync(join(root, 'one', 'host-id'), 'utf8').trim()
   const isNamed = new RegExp(`those of host ".+" \\(${owner}\\) since .*, which was seen \\d+ s ago`)
-  const before = await kept()
 
   const two = await begin('two')
   t.match(await two.account(accountId, ({ reason }) => reason === 'restore_waiting'), { status: 'disconnected' })
   t.match((await two.logged('restore.failed', accountId))['cause'], isNamed)
   const { detail } = await two.account(accountId, () => true)
   t.match(detail, isNamed, 'the dashboard says whose it is')
+  // From here on the first host has nothing to save: what changes is another's doing.
+  t.equal((await one.api('POST', `/api/whatsapp/accounts/${accountId}/pause`)).status, 200)
+  await one.account(accountId, ({ process }) => process.pid === null)
+  await isSaved()
+  const before = await kept()
   t.match(await restore('three', accountId), { code: 1, said: isNamed })
   t.strictSame(
     readdirSync(join(root, 'three')).filter((name) => name === accountId || name === 'accounts.json'),
@@ -99,11 +104,17 @@ t.test('a second host neither restores, nor overwrites, nor deletes what another
   t.strictSame(await kept(), before)
   t.match((await db.doc(`wa_accounts/${accountId}`).get()).data(), { name: 'Account 01' })
 
+  t.equal((await one.api('POST', `/api/whatsapp/accounts/${accountId}/resume`)).status, 200)
+  await one.connected(1)
   // The first one goes on saving, and when it lets go another one takes over, without a scan.
   const { backup } = await one.account(accountId, () => true)
   const { id } = await simulator.sendText({ to: PHONE, from: '49151000001', text: 'hello' })
   await until('its receipt', () => simulator.receiptsOf(id).length > 0)
   await isSaved(backup?.revision ?? 0)
+  await until('its wish to be saved', async () => {
+    const account = (await db.doc(`wa_accounts/${accountId}`).get()).data() as { desired: string }
+    return account.desired === 'running'
+  })
   t.same(await one.end('SIGTERM'), { code: 0, signal: null }, one.tail())
   t.match(await restore('three', accountId), { code: 0, said: /is in place/ })
   const mark = simulator.mark()

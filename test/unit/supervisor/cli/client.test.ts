@@ -21,7 +21,7 @@ async function serve(t: Test, ...answers: Answer[]): Promise<{ client: Client; a
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   const settings = { url: `http://127.0.0.1:${port}`, token: 'x' }
-  return { client: new Client(settings, { silenceMs: 2000, reconnectMs: 1 }), asked }
+  return { client: new Client(settings, { silenceMs: 10_000, reconnectMs: 1 }), asked }
 }
 
 /** Opens a stream with one event. */
