@@ -23,6 +23,7 @@ export interface Field {
  */
 export async function carryOut({ phone, act }: Action, field: Field): Promise<string> {
   const { simulator, service, disk, traffic } = field
+  const directory = disk.sessionsPath
   const accountId = (phone !== null && field.accountIds.get(phone)) || ''
   switch (act.do) {
     case 'inject': {
@@ -39,12 +40,12 @@ export async function carryOut({ phone, act }: Action, field: Field): Promise<st
       await simulator.unlink(phone ?? '')
       return ''
     case 'kill_worker':
-      return signalWorkers(accountId, 'SIGKILL').length === 0 ? 'there was no process' : ''
+      return signalWorkers(accountId, directory, 'SIGKILL').length === 0 ? 'there was no process' : ''
     case 'stop_worker': {
-      const pids = signalWorkers(accountId, 'SIGSTOP')
+      const pids = signalWorkers(accountId, directory, 'SIGSTOP')
       await pause(act.forMs)
       // By account and not by number: it may have been killed as hung, and its number be another's by now.
-      const left = workersOf(new Set([accountId])).filter(({ pid }) => pids.includes(pid))
+      const left = workersOf(new Set([accountId]), directory).filter(({ pid }) => pids.includes(pid))
       for (const { pid } of left) signal(pid, 'SIGCONT')
       return pids.length === 0 ? 'there was no process' : left.length === 0 ? 'it was killed meanwhile' : ''
     }
@@ -90,8 +91,8 @@ export async function carryOut({ phone, act }: Action, field: Field): Promise<st
 }
 
 /** @returns the processes that got it */
-function signalWorkers(accountId: string, name: NodeJS.Signals): number[] {
-  return workersOf(new Set([accountId])).flatMap(({ pid }) => (signal(pid, name) ? [pid] : []))
+function signalWorkers(accountId: string, directory: string, name: NodeJS.Signals): number[] {
+  return workersOf(new Set([accountId]), directory).flatMap(({ pid }) => (signal(pid, name) ? [pid] : []))
 }
 
 function signal(pid: number, name: NodeJS.Signals): boolean {

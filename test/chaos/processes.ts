@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { BUNDLE_FILES } from '../../shared/worker-process.ts'
 import { isAlive } from '../fixtures/supervisor-process.ts'
@@ -15,17 +15,27 @@ export interface WorkerInfo {
 
 /**
  * The workers of these accounts that live, whoever forked them: those of a supervisor that was killed as well. Known by
- * their command line, which names the entry and the account; account ids are random, so another run's are not meant.
+ * their command line, which names the entry and the account, and by the working directory, which they have from the run's
+ * supervisors: an account's id comes from its phone, so other tests have workers of the same name.
  */
-export function workersOf(accountIds: ReadonlySet<string>): WorkerInfo[] {
+export function workersOf(accountIds: ReadonlySet<string>, directory: string): WorkerInfo[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name)
     if (!Number.isInteger(pid)) return []
     const command = read(`/proc/${pid}/cmdline`)?.split('\0') ?? []
     const accountId = command.find((argument) => accountIds.has(argument))
     const isWorker = WORKER_ENTRIES.some((entry) => command.includes(entry))
-    return accountId !== undefined && isWorker && isAlive(pid) ? [{ pid, accountId }] : []
+    const isOurs = accountId !== undefined && isWorker && directoryOf(pid) === directory
+    return isOurs && isAlive(pid) ? [{ pid, accountId }] : []
   })
+}
+
+function directoryOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch {
+    return undefined
+  }
 }
 
 /**

@@ -40,7 +40,7 @@ export interface ChaosOptions {
 const CALM_LIMIT_MS = 180_000
 const MEMORY_GAP_MS = 2_000
 /** What is left of a service that has ended cleanly has at most this long to go. */
-const LEFTOVER_MS = 3_000
+const LEFTOVER_MS = 30_000
 const OPERATOR_KINDS = new Set(ACCOUNT_KINDS.filter(({ operator }) => operator).map(({ name }) => name))
 
 /** A run from the empty directory to the verdicts; leaves nothing behind. Rejects when it could not even begin. */
@@ -56,6 +56,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     simulator = await startSimulator(options.onLog ? { log: options.onLog } : {})
     service = new ChaosService({
       sessionsPath: disk.sessionsPath,
+      cwd: disk.sessionsPath,
       env: {
         WA_SOCKET_URL: simulator.url,
         WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
@@ -80,7 +81,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     return await Promise.race([aborted, unleash(options, { simulator, service, disk, traffic, accountIds: idOf }, log)])
   } finally {
     await service?.destroy()
-    for (const { pid } of workersOf(accountIds)) process.kill(pid, 'SIGKILL')
+    for (const { pid } of workersOf(accountIds, disk.sessionsPath)) process.kill(pid, 'SIGKILL')
     await simulator?.close()
     disk.remove()
   }
@@ -91,7 +92,7 @@ async function unleash(options: ChaosOptions, field: Field, log: ServiceLog): Pr
   const { simulator, service, disk, traffic, accountIds } = field
   const phones = [...accountIds.keys()]
   const ids = new Set(accountIds.values())
-  const found = workersOf(ids).length
+  const found = workersOf(ids, disk.sessionsPath).length
   if (found < accounts)
     throw new Error(`${found} workers of ${accounts} are found: the rest would be spared every fault.`)
   const before = new Map(phones.map((phone) => [phone, identityOf(disk.sessionsPath, accountIds.get(phone) ?? '')]))
@@ -111,7 +112,7 @@ async function unleash(options: ChaosOptions, field: Field, log: ServiceLog): Pr
   const memory = new MemoryWatch(
     () => [
       { pid: service.current.pid, role: 'supervisor' as const },
-      ...workersOf(ids).map(({ pid }) => ({ pid, role: 'worker' as const })),
+      ...workersOf(ids, disk.sessionsPath).map(({ pid }) => ({ pid, role: 'worker' as const })),
     ],
     MEMORY_GAP_MS,
   )
@@ -145,7 +146,7 @@ async function unleash(options: ChaosOptions, field: Field, log: ServiceLog): Pr
   memory.stop()
   const rows = (await service.look()) ?? []
   const exitCode = await service.stop()
-  const left = await leftovers(service, ids)
+  const left = await leftovers(service, ids, disk.sessionsPath)
   const evidence: Evidence = {
     accounts: await Promise.all(
       phones.map(async (phone): Promise<AccountEvidence> => {
@@ -197,10 +198,10 @@ async function unleash(options: ChaosOptions, field: Field, log: ServiceLog): Pr
 }
 
 /** Processes of this run that did not go by themselves. */
-async function leftovers(service: ChaosService, ids: ReadonlySet<string>): Promise<string[]> {
+async function leftovers(service: ChaosService, ids: ReadonlySet<string>, directory: string): Promise<string[]> {
   const look = (): string[] => [
     ...service.pids.filter(isAlive).map((pid) => `supervisor ${pid}`),
-    ...workersOf(ids).map(({ pid, accountId }) => `worker ${pid} of ${accountId}`),
+    ...workersOf(ids, directory).map(({ pid, accountId }) => `worker ${pid} of ${accountId}`),
   ]
   await until('every process to end', () => look().length === 0, undefined, LEFTOVER_MS).catch(() => undefined)
   return look()

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, realpathSync, rmSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf, messageOf } from '../../shared/errors.ts'
@@ -23,7 +23,7 @@ const MIB_AT_LEAST = 16
 
 /** A disk of its own, so that it can be really full: that takes a mount, and that takes root. Else a plain directory. */
 export function openDisk(accounts: number): Disk {
-  const directory = mkdtempSync(join(tmpdir(), 'whatsapp-chaos-'))
+  const directory = mkdtempSync(join(realpathSync(tmpdir()), 'whatsapp-chaos-'))
   const sessionsPath = join(directory, 'sessions')
   const why = mount(directory, MIB_AT_LEAST + MIB_PER_ACCOUNT * accounts)
   mkdirSync(sessionsPath)
