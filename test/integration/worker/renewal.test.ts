@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { EXIT } from '../../../shared/exit-codes.ts'
@@ -10,13 +12,16 @@ import { InProcessWorker } from './fixtures/in-process-worker.ts'
 tameBaileys()
 
 const [phone = ''] = testPhones(1)
+// Taken away with the process, which is when the session whose close was given up writes nothing more.
+const directory = mkdtempSync(join(tmpdir(), 'whatsapp-renewal-'))
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
 
 for (const flushes of [true, false]) {
   const then = flushes ? 'says that it has flushed' : 'does not say so where its session could not be closed'
   await t.test(`a worker that makes room for a fresh process ${then}`, async (t) => {
     const simulator = await startSimulator()
     t.teardown(() => simulator.close())
-    const worker = new InProcessWorker(join(t.testdir(), 'sessions'), simulator, phone)
+    const worker = new InProcessWorker(join(directory, flushes ? 'well' : 'hung'), simulator, phone)
     t.teardown(() => {
       worker.disk.comeBack()
       return worker.account.stop()
