@@ -363,19 +363,18 @@ export class Account {
     // Takes its turn in the session's queue before the close; the way to the supervisor holds up neither.
     const last = this.#lastSnapshot
     const given = last === null ? null : this.#changes.answer(last.requestId, this.#held.session, last.savedRevision)
-    let finalCode = code
-    let isFlushed = code === EXIT.ok.code || code === EXIT.renew.code
-    try {
-      await this.#held.close()
-    } catch (error) {
-      isFlushed = false
-      finalCode = code === EXIT.ok.code ? EXIT.storageFailed.code : code
-      log.error({ event: 'session.close_failed', cause: messageOf(error) }, 'The session was not closed cleanly')
-    }
+    const isClosed = await this.#held.close().then(
+      () => true,
+      (error: unknown) => {
+        log.error({ event: 'session.close_failed', cause: messageOf(error) }, 'The session was not closed cleanly')
+        return false
+      },
+    )
+    const finalCode = code === EXIT.ok.code && !isClosed ? EXIT.storageFailed.code : code
     await this.#held.release()
     await given
     // Also of one that was about to go on in a fresh process: the service may be stopping meanwhile, and asks who flushed.
-    if (isFlushed) await send({ type: 'stopped' })
+    if (isClosed && (code === EXIT.ok.code || code === EXIT.renew.code)) await send({ type: 'stopped' })
     log.info({ event: 'account.stopped', code: finalCode }, 'Account')
     return finalCode
   }

@@ -53,7 +53,8 @@ writeFileSync(
     .map(([name, value]) => `${name}=${value}\n`)
     .join(''),
 )
-// Times of production that nobody wants to wait out.
+// A time of production that nobody wants to wait out; not so short that a supervisor which only gets no CPU for some
+// seconds, as on a slow machine, is taken for one that stands still.
 mkdirSync(container.path('/etc/systemd/system/whatsapp-backend.service.d'), { recursive: true })
 writeFileSync(
   container.path('/etc/systemd/system/whatsapp-backend.service.d/acceptance.conf'),

@@ -45,6 +45,7 @@ export async function seeEnds({ checks, container, service, simulator, accounts 
     const startedMs = performance.now()
     await container.must('systemctl', 'stop', 'whatsapp-backend')
     const seconds = (performance.now() - startedMs) / 1000
+    // In time as well: what does not end within SHUTDOWN_TIMEOUT_MS (10 s) is killed, and the result is another one then.
     expectEqual(await service.show('Result'), 'success', 'the result')
     await expectFlushed(mark)
     const check = `set -e; for id in ${accounts.join(' ')}; do /opt/whatsapp-backend/current/systemd/command.sh session check "$id" --linked; done`

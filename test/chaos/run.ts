@@ -40,7 +40,7 @@ export interface ChaosOptions {
 const CALM_LIMIT_MS = 180_000
 const MEMORY_GAP_MS = 2_000
 /** What is left of a service that has ended cleanly has at most this long to go. */
-const LEFTOVER_MS = 30_000
+const LEFTOVER_MS = 3_000
 const OPERATOR_KINDS = new Set(ACCOUNT_KINDS.filter(({ operator }) => operator).map(({ name }) => name))
 
 /** A run from the empty directory to the verdicts; leaves nothing behind. Rejects when it could not even begin. */

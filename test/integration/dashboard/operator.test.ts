@@ -19,11 +19,7 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
   const simulator = await startSimulator()
   t.teardown(() => simulator.close())
   const start = async (): Promise<SupervisorProcess> => {
-    const env = {
-      WA_SOCKET_URL: simulator.url,
-      WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
-      VIEWER_TOKEN,
-    }
+    const env = { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey, VIEWER_TOKEN }
     const service = new SupervisorProcess({ sessionsPath, env })
     t.teardown(() => service.end('SIGKILL'))
     return service.listening()
@@ -45,15 +41,19 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
   const connectedRows = (count: number) =>
     until(`${count} connected rows`, async () => (await page.locator('tbody .status.is-connected').count()) === count)
   const scan = async (name: string, phone: string): Promise<void> => {
-    await until(`${name} to be scanned`, async () => {
-      try {
-        return await simulator.scanQr(readQr(await pictureOfQr(page, name)), phone)
-      } catch (error) {
-        // The next code took its place while the phone looked at this one: a person points the camera once more.
-        if (error instanceof SimulatorError && error.code === 'unknown_qr') return undefined
-        throw error
-      }
-    })
+    const look = async (): Promise<string> => readQr(await pictureOfQr(page, name))
+    const seen = await look()
+    try {
+      await simulator.scanQr(seen, phone)
+    } catch (error) {
+      if (!(error instanceof SimulatorError) || error.code !== 'unknown_qr') throw error
+      // It died while the phone looked at it: a person points the camera at the next one, which has to come by itself.
+      const next = await until('the next code', async () => {
+        const text = await look()
+        return text !== seen && text
+      })
+      await simulator.scanQr(next, phone)
+    }
   }
   const choose = async (name: string, item: string): Promise<void> => {
     await button(`Actions for ${name}`).click()
@@ -159,9 +159,8 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
       if (asked++ > 0) return route.fulfill({ response: answer })
       // The first answer is as of the beginning, and arrives when all is over, however fast the machine is.
       const { pathname } = new URL(route.request().url())
-      const look = async (): Promise<ActionBody> => (await service.api('GET', pathname)).body as ActionBody
       const { action } = await until('the end of the action', async () => {
-        const body = await look()
+        const { body } = (await service.api('GET', pathname)) as { body: { action: { finishedAt: string | null } } }
         return body.action.finishedAt !== null && body
       })
       await route.fulfill({ response: answer, json: { action: { ...action, finishedAt: null, results: [] } } })
@@ -295,10 +294,6 @@ await t.test('an operator in front of the dashboard', { skip: leftOutWithout('ch
   t.strictSame(complaints, [], 'no error, no warning, nothing that the policy refused')
   t.strictSame([...new Set(failures)], ['401 GET /api/me'])
 })
-
-interface ActionBody {
-  action: { finishedAt: string | null; results: unknown[] }
-}
 
 function portOf({ url }: SupervisorProcess): number {
   return Number(new URL(url).port)

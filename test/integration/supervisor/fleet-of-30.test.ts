@@ -112,6 +112,8 @@ await t.test('a fleet of 30', async (t) => {
       'the old workers to be gone',
       () => !pids.some(isAlive),
       () => String(pids.filter(isAlive)),
+      // A worker without its supervisor has eight seconds to leave.
+      10_000,
     )
     t.equal(simulator.connections().filter(({ state }) => state === 'online').length, COUNT, 'one socket each')
   })

@@ -80,6 +80,7 @@ await t.test(
     await t.test('journald stands still for ten seconds: no socket falls, every message is taken', async (t) => {
       const before = await Promise.all([pidOf(a), pidOf(b)])
       journal.freeze()
+      // And eleven messages, however long each takes.
       const endMs = performance.now() + 10_000
       let sent = 0
       while (performance.now() < endMs || sent <= 10) {

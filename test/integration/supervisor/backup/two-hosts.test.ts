@@ -50,9 +50,9 @@ t.test('a second host neither restores, nor overwrites, nor deletes what another
     }
   }
   /** All that is kept, but for what tells that hosts are alive, and the first one's status. */
-  const kept = async (): Promise<unknown> => {
+  const kept = async (...collections: ('wa_owners' | 'wa_sessions')[]): Promise<unknown> => {
     const documents = []
-    for (const collection of ['wa_owners', 'wa_sessions']) {
+    for (const collection of collections) {
       const found = await db.collection(collection).get()
       documents.push(...found.docs.map((document) => [document.ref.path, JSON.stringify(document.data())]))
     }
@@ -67,9 +67,10 @@ t.test('a second host neither restores, nor overwrites, nor deletes what another
       accountId,
       ({ backup }) => backup !== null && (backup.revision ?? 0) > revision && !backup.pending && backup.error === null,
     )
-  await isSaved()
+  await isSaved(1)
   const owner = readFileSync(join(root, 'one', 'host-id'), 'utf8').trim()
   const isNamed = new RegExp(`those of host ".+" \\(${owner}\\) since .*, which was seen \\d+ s ago`)
+  const owners = await kept('wa_owners')
 
   const two = await begin('two')
   t.match(await two.account(accountId, ({ reason }) => reason === 'restore_waiting'), { status: 'disconnected' })
@@ -80,7 +81,7 @@ t.test('a second host neither restores, nor overwrites, nor deletes what another
   t.equal((await one.api('POST', `/api/whatsapp/accounts/${accountId}/pause`)).status, 200)
   await one.account(accountId, ({ process }) => process.pid === null)
   await isSaved()
-  const before = await kept()
+  const before = await kept('wa_owners', 'wa_sessions')
   t.match(await restore('three', accountId), { code: 1, said: isNamed })
   t.strictSame(
     readdirSync(join(root, 'three')).filter((name) => name === accountId || name === 'accounts.json'),
@@ -101,7 +102,8 @@ t.test('a second host neither restores, nor overwrites, nor deletes what another
   await until('the wish to be done', () => !readdirSync(join(root, 'two')).includes('backup-removals.json'))
   t.match((await again.logged('backup.owned_elsewhere', accountId))['cause'], isNamed)
   t.same(await again.end('SIGTERM'), { code: 0, signal: null }, again.tail())
-  t.strictSame(await kept(), before)
+  t.strictSame(await kept('wa_owners', 'wa_sessions'), before)
+  t.strictSame(await kept('wa_owners'), owners)
   t.match((await db.doc(`wa_accounts/${accountId}`).get()).data(), { name: 'Account 01' })
 
   t.equal((await one.api('POST', `/api/whatsapp/accounts/${accountId}/resume`)).status, 200)

@@ -174,6 +174,7 @@ async function runCase(seed: number, outcomes: Map<string, number>): Promise<str
   return undefined
 }
 
+// Against a hang alone: on a slow machine a case takes ten times as long as on a fast one.
 t.setTimeout(600_000 + CASES * 10)
 
 t.test(`${CASES} damaged logs (seed ${SEED})`, async (t) => {

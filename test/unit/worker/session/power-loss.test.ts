@@ -101,6 +101,7 @@ async function round(seed: number): Promise<string | undefined> {
   return undefined
 }
 
+// Against a hang alone: on a slow machine a round takes ten times as long as on a fast one.
 t.setTimeout(600_000 + ROUNDS * 1000)
 
 t.test(`${ROUNDS} rounds of ${LIVES} lives (seed ${SEED})`, async (t) => {
