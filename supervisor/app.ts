@@ -136,7 +136,7 @@ export class App {
     }
     this.#storage = new StorageMonitor(config.sessionsPath, storage, clock, log)
     this.#storage.start()
-    this.#qr = new QrRenderer()
+    this.#qr = new QrRenderer({ clock })
     const version = await packageVersion()
     const removals = await loadRemovals(config.sessionsPath, log)
     this.#backups = await this.#createBackups(version, removals)

@@ -1,30 +1,29 @@
-import { Piscina } from 'piscina'
+import type { Clock } from '../../shared/clock.ts'
+import { OneThread } from '../one-thread.ts'
 import type { QrFormat } from './render-task.ts'
 
 /**
+ * The life of a first code, after which nobody wants it. A code takes 30 ms, but where thirty workers start at once, a new
+ * thread has needed 20 s to come up; to give it up sooner is to begin again, on the same busy machine.
+ */
+const DEADLINE_MS = 60_000
+
+/** One for each account of the largest fleet that was ever paired at once, twice; 6 KB each. */
+const MOST_RENDERED = 500
+
+/**
  * Renders QR codes in a thread of its own: 30 of them take a second of CPU, during which the supervisor has to hear
- * heartbeats. The thread ends when there is nothing to draw.
+ * heartbeats.
  */
 export class QrRenderer {
-  readonly #pool: Piscina
-  readonly #deadlineMs: number
+  readonly #thread: OneThread<{ text: string; format: QrFormat }, string>
   /** Each code is asked for again by every open page while it lives. */
   readonly #rendered = new Map<string, Promise<string>>()
 
   /** @param options a test puts another task in its place, which hangs or dies */
-  constructor(options: { taskUrl?: URL; deadlineMs?: number } = {}) {
-    const { taskUrl = new URL('./render-task.js', import.meta.url), deadlineMs = DEADLINE_MS } = options
-    this.#deadlineMs = deadlineMs
-    this.#pool = new Piscina({
-      filename: taskUrl.href,
-      name: 'renderQr',
-      minThreads: 0,
-      maxThreads: 1,
-      idleTimeout: 10_000,
-    })
-    // Each drawing says so by its own rejection or deadline; without a listener, a thread that dies while it starts or
-    // rests would end the supervisor, and every account with it.
-    this.#pool.on('error', () => undefined)
+  constructor(options: { clock: Clock; taskUrl?: URL }) {
+    const { clock, taskUrl: file = new URL('./render-task.js', import.meta.url) } = options
+    this.#thread = new OneThread({ file, name: 'renderQr', clock, deadlineMs: DEADLINE_MS })
   }
 
   /**
@@ -35,9 +34,7 @@ export class QrRenderer {
     const key = `${format} ${text}`
     const known = this.#rendered.get(key)
     if (known !== undefined) return known
-    // An abort ends the thread of a task that runs; what waits behind it gets a new one.
-    const signal = AbortSignal.timeout(this.#deadlineMs)
-    const drawn = this.#pool.run({ text, format }, { signal }) as Promise<string>
+    const drawn = this.#thread.run({ text, format })
     this.#rendered.set(key, drawn)
     drawn.catch(() => this.#rendered.delete(key))
     // Codes die within a minute: the oldest is the one that nobody will ask for.
@@ -48,15 +45,6 @@ export class QrRenderer {
 
   async stop(): Promise<void> {
     this.#rendered.clear()
-    await this.#pool.destroy()
+    await this.#thread.stop()
   }
 }
-
-/**
- * The life of a first code, after which nobody wants it. A code takes 30 ms, but where thirty workers start at once, a new
- * thread has needed 20 s to come up; to give it up sooner is to begin again, on the same busy machine.
- */
-const DEADLINE_MS = 60_000
-
-/** One for each account of the largest fleet that was ever paired at once, twice; 6 KB each. */
-const MOST_RENDERED = 500

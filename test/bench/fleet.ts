@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { withSetup } from './fleet/make-setup.ts'
 import { measureFleet, type Row, type Times } from './fleet/row.ts'
 import { SETUPS } from './fleet/setup.ts'
-import { countOf, countsOf, markdown, namesOf, publish, runBench, say } from './options.ts'
+import { countOf, countsOf, markdown, namesOf, publish, runBench, say, UsageError } from './options.ts'
 
 /**
  * What accounts cost that are really logged in: memory and CPU of a start, of idling and of traffic, latency, the end.
@@ -10,16 +10,16 @@ import { countOf, countsOf, markdown, namesOf, publish, runBench, say } from './
  * The names of the bench only differ in what they leave out.
  */
 const PHASES = {
-  memory: { settleS: 120, trafficS: 60, afterS: 60, soakMessages: 0 },
-  start: { settleS: 2, trafficS: 0, afterS: 0, soakMessages: 0 },
-  messages: { settleS: 10, trafficS: 60, afterS: 5, soakMessages: 0 },
-  stop: { settleS: 10, trafficS: 0, afterS: 0, soakMessages: 0 },
+  memory: { settleS: 120, trafficS: 60, afterS: 60, groupEvery: 0, soakMessages: 0 },
+  start: { settleS: 2, trafficS: 0, afterS: 0, groupEvery: 0, soakMessages: 0 },
+  messages: { settleS: 10, trafficS: 60, afterS: 5, groupEvery: 0, soakMessages: 0 },
+  stop: { settleS: 10, trafficS: 0, afterS: 0, groupEvery: 0, soakMessages: 0 },
 } as const satisfies Record<string, Times>
 const QUICK: Readonly<Record<keyof typeof PHASES, Times>> = {
-  memory: { settleS: 45, trafficS: 20, afterS: 45, soakMessages: 0 },
-  start: { settleS: 2, trafficS: 0, afterS: 0, soakMessages: 0 },
-  messages: { settleS: 2, trafficS: 20, afterS: 1, soakMessages: 0 },
-  stop: { settleS: 2, trafficS: 0, afterS: 0, soakMessages: 0 },
+  memory: { settleS: 45, trafficS: 20, afterS: 45, groupEvery: 0, soakMessages: 0 },
+  start: { settleS: 2, trafficS: 0, afterS: 0, groupEvery: 0, soakMessages: 0 },
+  messages: { settleS: 2, trafficS: 20, afterS: 1, groupEvery: 0, soakMessages: 0 },
+  stop: { settleS: 2, trafficS: 0, afterS: 0, groupEvery: 0, soakMessages: 0 },
 }
 
 const USAGE = `Usage: npm run bench -- memory|start|messages|stop [options]
@@ -30,6 +30,8 @@ ${Object.entries(SETUPS)
   .map(([name, is]) => `                      ${name.padEnd(13)} ${is}`)
   .join('\n')}
   --soak COUNT      so many messages more to each account, 200 a second to all together; memory after each quarter
+  --seconds COUNT   so many seconds of traffic (60), where the bench has traffic; the JSON has each 20 s of them
+  --groups N        every Nth message comes in a group (none does)
   --quick           shorter waits and 10 accounts: to see that it works, and roughly what comes out
   --json FILE       writes the JSON there instead of on standard output
 
@@ -38,6 +40,8 @@ The table goes to standard error. memory: two minutes idle (the CPU is that of t
 `
 const MOST_ACCOUNTS = 500
 const MOST_SOAKED = 999_999
+const MOST_TRAFFIC_S = 7200
+const MOST_GROUP_EVERY = 100
 
 /** Numbers that no account of another row has. */
 const FIRST_PHONE = 40_700_000_001
@@ -81,6 +85,8 @@ await runBench(USAGE, async () => {
       accounts: { type: 'string' },
       setups: { type: 'string', default: Object.keys(SETUPS).join(',') },
       soak: { type: 'string' },
+      seconds: { type: 'string' },
+      groups: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -89,7 +95,13 @@ await runBench(USAGE, async () => {
   if (values.help) return void process.stdout.write(USAGE)
   const phase = name as keyof typeof PHASES
   const soakMessages = values.soak === undefined ? 0 : countOf('--soak', values.soak, MOST_SOAKED)
-  const times = { ...(values.quick ? QUICK[phase] : PHASES[phase]), soakMessages }
+  const usual = values.quick ? QUICK[phase] : PHASES[phase]
+  const trafficS = values.seconds === undefined ? usual.trafficS : countOf('--seconds', values.seconds, MOST_TRAFFIC_S)
+  const groupEvery = values.groups === undefined ? 0 : countOf('--groups', values.groups, MOST_GROUP_EVERY)
+  if (usual.trafficS === 0 && (values.seconds !== undefined || values.groups !== undefined)) {
+    throw new UsageError(`--seconds and --groups are about traffic, and "${name}" has none: use memory or messages.`)
+  }
+  const times = { ...usual, trafficS, groupEvery, soakMessages }
   const counts = countsOf('--accounts', values.accounts ?? (values.quick ? '10' : '30'), MOST_ACCOUNTS)
   const setups = namesOf('--setups', values.setups, SETUPS)
   const rows: Row[] = []

@@ -8,7 +8,7 @@ import { withSetup } from './fleet/make-setup.ts'
 import { SETUPS, type Setup, type SetupName } from './fleet/setup.ts'
 import { latencyOf, sendTraffic, type Latency, type Sent } from './fleet/traffic.ts'
 import { loadAverage } from './machine.ts'
-import { countsOf, markdown, namesOf, publish, runBench, say } from './options.ts'
+import { countOf, markdown, namesOf, publish, runBench, say } from './options.ts'
 import type { SimulatorProcess } from './simulator-process.ts'
 
 /**
@@ -21,7 +21,7 @@ const TROUBLES = {
   out_of_memory: 'its process gets no memory any more (a limit below what it has), and its contacts write',
   hung: 'its event loop stands still for 5 s (SIGSTOP of its process)',
   corrupt: 'a frame comes that can not be decrypted',
-  flooded: 'its contacts write as fast as the simulator can, up to 500 messages a second, for 10 s',
+  flooded: 'its contacts write so many messages a second (--flood), or as many as the simulator can, for 10 s',
 } as const
 type Trouble = keyof typeof TROUBLES
 
@@ -32,6 +32,7 @@ const USAGE = `Usage: npm run bench -- recover [options]
   --accounts N      how many accounts, the one in trouble included (30)
   --setups LIST     what to compare: ${Object.keys(SETUPS).join(', ')} (all but process-each)
   --troubles LIST   ${Object.keys(TROUBLES).join(', ')} (all of them)
+  --flood N         messages a second to the one that is flooded (500)
   --quick           8 accounts
   --json FILE       writes the JSON there instead of on standard output
 `
@@ -39,7 +40,7 @@ const MOST_ACCOUNTS = 500
 const FIRST_PHONE = 40_701_000_001
 const WATCH_S = 20
 const HANG_MS = 5000
-const FLOOD_PER_S = 500
+const MOST_FLOOD_PER_S = 5000
 const FLOOD_S = 10
 const BACK_DEADLINE_MS = 60_000
 
@@ -56,7 +57,13 @@ interface Row {
   load: string
 }
 
-async function measure(setup: Setup, simulator: SimulatorProcess, phones: string[], trouble: Trouble): Promise<Row> {
+async function measure(
+  setup: Setup,
+  simulator: SimulatorProcess,
+  phones: string[],
+  trouble: Trouble,
+  floodPerS: number,
+): Promise<Row> {
   const [victim = '', ...others] = phones
   const connectedBefore = new Map(setup.connectedAtMs)
   const atMs = Date.now()
@@ -84,7 +91,7 @@ async function measure(setup: Setup, simulator: SimulatorProcess, phones: string
       await simulator.inject({ kind: 'corrupt_frame', phone: victim })
       break
     case 'flooded':
-      flood = await sendTraffic(simulator, { phones: [victim], perSecond: FLOOD_PER_S, seconds: FLOOD_S })
+      flood = await sendTraffic(simulator, { phones: [victim], perSecond: floodPerS, seconds: FLOOD_S })
       break
     case 'none':
       break
@@ -122,6 +129,7 @@ const HEAD = [
   'trouble',
   'back after s',
   "others' p50/p99/max ms",
+  'p99 of the service alone',
   'lost',
   'logged in again',
   'load',
@@ -132,6 +140,7 @@ const cellsOf = (row: Row): string[] => [
   row.trouble + (row.floodedPerS === null ? '' : ` (${row.floodedPerS}/s)`),
   row.backS === null ? '' : String(row.backS),
   `${row.others.p50Ms}/${row.others.p99Ms}/${row.others.maxMs}`,
+  String(row.others.p99OfServiceMs),
   String(row.others.lost),
   String(row.loggedInAgain),
   row.load.split(' ')[0] ?? '',
@@ -142,6 +151,7 @@ await runBench(USAGE, async () => {
     options: {
       accounts: { type: 'string' },
       setups: { type: 'string', default: 'bundled,unbundled,one-process' },
+      flood: { type: 'string', default: '500' },
       troubles: { type: 'string', default: Object.keys(TROUBLES).join(',') },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -149,7 +159,8 @@ await runBench(USAGE, async () => {
     },
   })
   if (values.help) return void process.stdout.write(USAGE)
-  const [accounts = 30] = countsOf('--accounts', values.accounts ?? (values.quick ? '8' : '30'), MOST_ACCOUNTS)
+  const accounts = countOf('--accounts', values.accounts ?? (values.quick ? '8' : '30'), MOST_ACCOUNTS)
+  const floodPerS = countOf('--flood', values.flood, MOST_FLOOD_PER_S)
   const troubles = namesOf('--troubles', values.troubles, TROUBLES)
   const rows: Row[] = []
   for (const [at, name] of namesOf('--setups', values.setups, SETUPS).entries()) {
@@ -161,10 +172,10 @@ await runBench(USAGE, async () => {
       await Promise.all(phones.map((phone) => limit(() => setup.pair(phone))))
       await sendTraffic(simulator, { phones, perSecond: 1, seconds: 10 })
       for (const trouble of troubles) {
-        rows.push(await measure(setup, simulator, phones, trouble))
+        rows.push(await measure(setup, simulator, phones, trouble, floodPerS))
         say(markdown(HEAD, rows.slice(-1).map(cellsOf)))
       }
     })
   }
-  await publish('recover', { troubles: TROUBLES, rows }, markdown(HEAD, rows.map(cellsOf)), values.json)
+  await publish('recover', { troubles: TROUBLES, floodPerS, rows }, markdown(HEAD, rows.map(cellsOf)), values.json)
 })

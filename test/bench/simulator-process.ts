@@ -54,9 +54,9 @@ export class SimulatorProcess {
     await this.#call('POST', '/scan', { qr, phone })
   }
 
-  /** A contact writes to an account; resolves with the message's id. */
-  async sendText(to: string, from: string, text: string): Promise<string> {
-    return ((await this.#call('POST', '/messages', { to, from, text })) as { id: string }).id
+  /** A contact writes to an account, or in a group (digits) that both are in; resolves with the message's id. */
+  async sendText(to: string, from: string, text: string, group?: string): Promise<string> {
+    return ((await this.#call('POST', '/messages', { to, from, text, group })) as { id: string }).id
   }
 
   /** Cuts every connection; resolves with how many there were. */

@@ -7,6 +7,8 @@ import type { SentMessage } from './evidence.ts'
 const CONTACTS = ['49151000001', '49151000002', '49151000003']
 /** Messages a second to all accounts together: each gets one a second, or one in two where there are 30. */
 const PER_SECOND_AT_MOST = 15
+/** One message of so many comes in the account's group. */
+const IN_GROUP_EVERY = 4
 
 /** Contacts that write to every account in turn, whatever happens to it. */
 export class Traffic {
@@ -56,7 +58,11 @@ export class Traffic {
     if (this.#gone.has(phone)) return
     const from = CONTACTS[this.#round % CONTACTS.length] ?? ''
     try {
-      const { id } = await this.#simulator.sendText({ to: phone, from, text: `number ${this.sent.length}` })
+      const count = this.sent.length
+      const message = { to: phone, from, text: `number ${count}` }
+      const { id } = await (count % IN_GROUP_EVERY === 0
+        ? this.#simulator.sendGroupText({ ...message, group: `1203630${phone}` })
+        : this.#simulator.sendText(message))
       this.sent.push({ id, phone })
     } catch (error) {
       if (!this.#gone.has(phone)) this.errors.push(messageOf(error))

@@ -24,6 +24,8 @@ export interface Route {
 
 const strict = { additionalProperties: false }
 const Digits = Type.String({ pattern: '^[1-9][0-9]{4,14}$' })
+/** WhatsApp's have 18 today. */
+const GroupDigits = Type.String({ pattern: '^[1-9][0-9]{9,19}$' })
 const ScanBody = Type.Object({ qr: Type.String({ minLength: 1 }), phone: Type.Optional(Digits) }, strict)
 const CodeBody = Type.Object({ phone: Digits, code: Type.String({ minLength: 1 }) }, strict)
 const MessageBody = Type.Object(
@@ -32,6 +34,7 @@ const MessageBody = Type.Object(
     from: Digits,
     text: Type.String({ minLength: 1 }),
     addressing: Type.Optional(Type.Union([Type.Literal('lid'), Type.Literal('pn')])),
+    group: Type.Optional(GroupDigits),
   },
   strict,
 )
@@ -90,9 +93,13 @@ export const ROUTES: readonly Route[] = [
   {
     method: 'POST',
     path: '/messages',
-    does: 'a phone writes to another: {to, from, text, addressing?: "lid" | "pn"}',
+    does: 'a phone writes to another: {to, from, text, addressing?: "lid" | "pn"}, or in a group that both are in: {to, from, text, group}',
     handle: (simulator, request) => {
-      const { addressing, ...message } = read(MessageBody, request)
+      const { addressing, group, ...message } = read(MessageBody, request)
+      if (group !== undefined) {
+        if (addressing === undefined) return simulator.sendGroupText({ ...message, group })
+        throw new SimulatorError('bad_request', 'a message in a group takes no addressing: leave out one of the two')
+      }
       return simulator.sendText({ ...message, ...(addressing ? { addressing } : {}) })
     },
   },

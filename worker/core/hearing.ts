@@ -2,8 +2,8 @@
  * Whether what comes over a connection also comes out of it. One of these per socket. Times are monotonic milliseconds.
  *
  * Two things are waited for: the end of a decryption, good or bad, of each ciphertext that arrived; and Baileys' event
- * after one that was good. Ciphertexts are handled in the order in which they came, but for those that Baileys drops:
- * so the end of one is also that of all before it. A bad end brings no event in some cases (a message that was read
+ * after one that was good. Ciphertexts are handled in the order in which they came (socket.ts sees to it), but for those
+ * that Baileys drops: so the end of one is also that of all before it. A bad end brings no event in some cases (a message that was read
  * before), so it is taken for one.
  *
  * Where WhatsApp does not take the word that it may deliver, nothing comes to wait for: that delivery is owed.
@@ -12,16 +12,24 @@ export class Hearing {
   /** Ciphertexts that wait for the end of their decryption: when they came, oldest first. */
   readonly #waiting = new Map<number, number>()
   #lastTicket = 0
+  #lastQueuedTicket = 0
   #lastEndMs = 0
   #untoldSinceMs: number | null = null
   #lastHeardMs: number | null = null
   #delivers = false
   #owedSinceMs: number | null = null
 
-  /** A ciphertext came; the ticket is for its end. */
-  arrived(nowMs: number): number {
+  /** A ciphertext came, and Baileys puts it in its queue or reads it at once; the ticket is for its end. */
+  arrived(nowMs: number, isQueued: boolean): number {
     this.#waiting.set(++this.#lastTicket, nowMs)
+    if (isQueued) this.#lastQueuedTicket = this.#lastTicket
     return this.#lastTicket
+  }
+
+  /** Whether something is still in Baileys' queue. What comes now has to come after it. */
+  get hasBacklog(): boolean {
+    const [oldest] = this.#waiting.keys()
+    return oldest !== undefined && oldest <= this.#lastQueuedTicket
   }
 
   /** Its decryption is over. */

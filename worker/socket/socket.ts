@@ -178,8 +178,15 @@ export function openSocket(options: SocketOptions): OpenSocket {
     if (Object.keys(events).some((name) => !CONNECTION_EVENTS.has(name))) activity.saw('lastEventAtMs')
     if (events['messages.upsert'] !== undefined) hearing.told(clock.monotonicMs())
   })
-  socket.ws.on('CB:message', (node: BinaryNode) => {
-    for (const ciphertext of stanzas.note(node)) tickets.set(ciphertext, hearing.arrived(clock.monotonicMs()))
+  // Before Baileys' own listener. It queues what waited at WhatsApp, and reads what is new at once: before the queue is
+  // empty, so a message to a group may come before the one that brings its key, and can't be read then. Marked as if it
+  // had waited too, it goes to the end of the queue.
+  socket.ws.prependListener('CB:message', (node: BinaryNode) => {
+    if (hearing.hasBacklog) node.attrs['offline'] ||= '0'
+    const isQueued = Boolean(node.attrs['offline'])
+    for (const ciphertext of stanzas.note(node)) {
+      tickets.set(ciphertext, hearing.arrived(clock.monotonicMs(), isQueued))
+    }
   })
   socket.ws.on('CB:ack,class:message', ({ attrs }: BinaryNode) => {
     if (attrs['error'] === undefined) activity.saw('lastAckedOutAtMs')

@@ -11,6 +11,8 @@ import { latencyOf, sendTraffic, type Latency, type Sent } from './traffic.ts'
 export interface Times {
   settleS: number
   trafficS: number
+  /** Every so manieth message of the traffic comes in a group; 0 for none. */
+  groupEvery: number
   afterS: number
   /** Messages to each account after that, in SOAK_PARTS parts. */
   soakMessages: number
@@ -24,10 +26,12 @@ interface Memory {
   parentPssMib: number | null
 }
 
-/** CPU ms a message in PART_S of the traffic: a process that is new to it costs more. */
+/** PART_S of the traffic: CPU ms a message (a process that is new to it costs more), and what the accounts waited. */
 interface TrafficPart {
   parentMs: number
   workersMs: number
+  p99Ms: number | null
+  maxMs: number | null
 }
 
 /** One setup with so many accounts. CPU in seconds; of all its processes together where nothing else is said. */
@@ -100,24 +104,30 @@ export async function measureFleet(
   let traffic: Row['traffic'] = null
   let afterTraffic: Memory | null = null
   if (times.trafficS > 0) {
-    // Sessions with the contacts begin before what is counted.
-    await sendTraffic(simulator, { phones, perSecond: 1, seconds: 10 })
+    const { groupEvery } = times
+    // Sessions with the contacts begin before what is counted, and so do their keys of the groups.
+    await sendTraffic(simulator, { phones, perSecond: 1, seconds: 10 * Math.max(1, groupEvery), groupEvery })
     await pause(2000)
     const from = cpuOf(setup)
     const sent: Sent[] = []
-    const parts: TrafficPart[] = []
+    const counted: (Omit<TrafficPart, 'p99Ms' | 'maxMs'> & { sent: Sent[] })[] = []
     for (let leftS = times.trafficS; leftS > 0; leftS -= PART_S) {
       const before = cpuOf(setup)
-      const part = await sendTraffic(simulator, { phones, perSecond: 1, seconds: Math.min(PART_S, leftS) })
+      const seconds = Math.min(PART_S, leftS)
+      const part = await sendTraffic(simulator, { phones, perSecond: 1, seconds, groupEvery })
       const after = cpuOf(setup)
       const each = (name: keyof Cpu): number => round(((after[name] - before[name]) * 1000) / part.length)
-      parts.push({ parentMs: each('parent'), workersMs: each('workers') })
+      counted.push({ parentMs: each('parent'), workersMs: each('workers'), sent: part })
       sent.push(...part)
     }
     const memory = memoryOf(setup, accounts)
     await pause(3000)
     const cpuMs = (total(cpuOf(setup)) - total(from)) * 1000
     const latency = latencyOf(setup, sent)
+    const parts = counted.map(({ sent: part, ...cpu }) => {
+      const { p99Ms, maxMs } = latencyOf(setup, part)
+      return { ...cpu, p99Ms, maxMs }
+    })
     traffic = { ...memory, perSecond: 1, cpuMsPerMessage: round(cpuMs / sent.length), parts, latency }
     await pause(times.afterS * 1000)
     afterTraffic = memoryOf(setup, accounts)

@@ -13,6 +13,8 @@ tameBaileys()
 const COMMAND = join(import.meta.dirname, '..', '..', 'simulator', 'simulator-command.js')
 const ACCOUNT = '40712345678'
 const CONTACT = '40798765432'
+const GROUP = '120363000000000001'
+const IN_GROUP = { to: ACCOUNT, from: CONTACT, text: 'to all', group: GROUP }
 
 interface Started {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>
@@ -75,6 +77,9 @@ await t.test('the command is driven over HTTP from pairing to unlinking', async 
     id: string
   }
   t.equal(textOf(await client.message(sent.id)), 'over HTTP')
+  const inGroup = await client.message(((await control('POST', '/messages', IN_GROUP)).body as { id: string }).id)
+  t.match(inGroup, { key: { remoteJid: `${GROUP}@g.us` } })
+  t.equal(textOf(inGroup), 'to all')
   const answered = await client.socket.sendMessage(`${CONTACT}@s.whatsapp.net`, { text: 'and back' })
   const id = answered?.key.id ?? ''
   await client.status(id, 3)
@@ -132,6 +137,9 @@ await t.test('refuses what it does not understand, with a reason', async (t) => 
     ['POST', '/faults', { kind: 'x' }, 400, 'bad_request', /unknown fault kind "x"/],
     ['POST', '/messages', { to: '+40', from: CONTACT, text: 'x' }, 400, 'bad_request', /\/to/],
     ['POST', '/messages', { to: ACCOUNT, from: CONTACT, text: 'x' }, 404, 'not_linked', /40712345678/],
+    ['POST', '/messages', IN_GROUP, 404, 'not_linked', /40712345678/],
+    ['POST', '/messages', { ...IN_GROUP, group: '12' }, 400, 'bad_request', /\/group/],
+    ['POST', '/messages', { ...IN_GROUP, addressing: 'pn' }, 400, 'bad_request', /addressing/],
     ['POST', '/scan', { qr: 'hello' }, 400, 'bad_request', /no QR text/],
     ['POST', '/pairing-code', { phone: ACCOUNT, code: 'X' }, 404, 'no_pairing_request', /40712345678/],
     ['POST', '/wait', { type: 'device.paired', timeoutMs: 1 }, 408, 'wait_timeout', /device\.paired/],

@@ -122,6 +122,7 @@ for (const [title, steps, expected] of TABLE) {
     for (const [what, atMs, ticket = 0, good = true] of steps) {
       if (what === 'settled') hearing.settled(ticket, good, atMs)
       else if (what === 'delivered') hearing.delivered()
+      else if (what === 'arrived') hearing.arrived(atMs, false)
       else hearing[what](atMs)
     }
     t.equal(hearing.unheardSinceMs, expected)
@@ -141,7 +142,7 @@ t.test('whose messages are all told of is never waiting, whatever their order', 
       const hearing = new Hearing()
       let nowMs = 0
       for (const [count, good] of batches) {
-        const tickets = Array.from({ length: count }, () => hearing.arrived(nowMs++))
+        const tickets = Array.from({ length: count }, () => hearing.arrived(nowMs++, false))
         for (const ticket of tickets) hearing.settled(ticket, good, nowMs++)
         if (count > 0 && hearing.unheardSinceMs === null && good) throw new Error('a message without an event')
         hearing.told(nowMs++)
@@ -149,4 +150,26 @@ t.test('whose messages are all told of is never waiting, whatever their order', 
       }
     }),
   )
+})
+
+t.test('has a backlog until the last that was queued is read, or one after it', async (t) => {
+  const hearing = new Hearing()
+  const read = (ticket: number): void => hearing.settled(ticket, true, ticket)
+  t.equal(hearing.hasBacklog, false)
+  const live = hearing.arrived(1, false)
+  t.equal(hearing.hasBacklog, false, 'what is read at once is no backlog')
+  read(live)
+  const [first, second] = [hearing.arrived(2, true), hearing.arrived(3, true)]
+  t.equal(hearing.hasBacklog, true)
+  read(first)
+  const behind = hearing.arrived(4, hearing.hasBacklog)
+  read(second)
+  t.equal(hearing.hasBacklog, true, 'what came meanwhile is in the queue as well')
+  read(behind)
+  t.equal(hearing.hasBacklog, false)
+
+  hearing.arrived(5, true)
+  const after = hearing.arrived(6, hearing.hasBacklog)
+  read(after)
+  t.equal(hearing.hasBacklog, false, 'one that Baileys dropped holds nobody for ever')
 })

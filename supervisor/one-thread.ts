@@ -1,0 +1,66 @@
+import pLimit from 'p-limit'
+import { Piscina } from 'piscina'
+import type { Clock } from '../shared/clock.ts'
+import { messageOf } from '../shared/errors.ts'
+
+interface OneThreadOptions {
+  /** Of the task: a file that exports it under this name. */
+  file: URL
+  name: string
+  clock: Clock
+  /** For one task, once its turn has come. */
+  deadlineMs: number
+}
+
+/**
+ * Does in a thread what would keep the supervisor from hearing heartbeats, one task at a time. The thread ends when there
+ * is nothing to do; one that dies, or has no result in time, costs its task alone. Calls reject with an Error that says why.
+ */
+export class OneThread<Task, Result> {
+  readonly #options: OneThreadOptions
+  readonly #pool: Piscina<Task, Result>
+  /** The pool would queue by itself; but a deadline that runs in the queue would blame one task for another that hangs. */
+  readonly #oneAtATime = pLimit(1)
+  #giveUp: ((why: string) => void) | undefined
+  #stopped = false
+
+  constructor(options: OneThreadOptions) {
+    this.#options = options
+    this.#pool = new Piscina<Task, Result>({
+      filename: options.file.href,
+      name: options.name,
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: 10_000,
+    })
+    // Without a listener, a thread that dies while it starts or rests would end the supervisor, and every account with it.
+    // The pool keeps the task that waits for such a thread, and would start another thread for it again and again.
+    this.#pool.on('error', (error) => this.#giveUp?.(`the thread died (${messageOf(error)})`))
+  }
+
+  run(task: Task): Promise<Result> {
+    const { clock, deadlineMs } = this.#options
+    return this.#oneAtATime(async () => {
+      if (this.#stopped) throw new Error('the service is stopping')
+      // An abort ends the thread of a task that runs; the next task gets a new one.
+      const end = new AbortController()
+      this.#giveUp = (why) => end.abort(why)
+      const tooLate = `the thread had no result after ${deadlineMs} ms`
+      const timer = clock.setTimer(deadlineMs, () => end.abort(tooLate), { unref: true })
+      try {
+        return await this.#pool.run(task, { signal: end.signal })
+      } catch (error) {
+        throw new Error(end.signal.aborted ? String(end.signal.reason) : messageOf(error))
+      } finally {
+        timer.cancel()
+        this.#giveUp = undefined
+      }
+    })
+  }
+
+  /** Ends the thread, whatever it is at: what it had not done rejects. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#pool.destroy()
+  }
+}
