@@ -34,14 +34,17 @@ export class OneThread<Task, Result> {
       idleTimeout: 10_000,
     })
     // Without a listener, a thread that dies while it starts or rests would end the supervisor, and every account with it.
-    // The pool keeps the task that waits for such a thread, and would start another thread for it again and again.
+    // The pool keeps the task that waited for such a thread, and starts none for it: it would wait for its deadline. (One that
+    // ends by itself while it loads is not told of, and does.)
     this.#pool.on('error', (error) => this.#giveUp?.(`the thread died (${messageOf(error)})`))
   }
 
-  run(task: Task): Promise<Result> {
+  /** @param isWanted asked when its turn has come */
+  run(task: Task, isWanted = () => true): Promise<Result> {
     const { clock, deadlineMs } = this.#options
     return this.#oneAtATime(async () => {
       if (this.#stopped) throw new Error('the service is stopping')
+      if (!isWanted()) throw new Error('its turn came too late')
       // An abort ends the thread of a task that runs; the next task gets a new one.
       const end = new AbortController()
       this.#giveUp = (why) => end.abort(why)
@@ -50,7 +53,7 @@ export class OneThread<Task, Result> {
       try {
         return await this.#pool.run(task, { signal: end.signal })
       } catch (error) {
-        throw new Error(end.signal.aborted ? String(end.signal.reason) : messageOf(error))
+        throw new Error(end.signal.aborted ? String(end.signal.reason) : messageOf(error), { cause: error })
       } finally {
         timer.cancel()
         this.#giveUp = undefined

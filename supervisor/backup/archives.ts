@@ -56,7 +56,7 @@ export class Archives {
     try {
       return await this.#thread.run(task)
     } catch (error) {
-      throw new BackupError('failed', `${which}, was neither sealed nor opened: ${messageOf(error)}.`)
+      throw new BackupError('failed', `${which}, was neither sealed nor opened: ${messageOf(error)}.`, { cause: error })
     }
   }
 }

@@ -16,6 +16,7 @@ const MOST_RENDERED = 500
  * heartbeats.
  */
 export class QrRenderer {
+  readonly #clock: Clock
   readonly #thread: OneThread<{ text: string; format: QrFormat }, string>
   /** Each code is asked for again by every open page while it lives. */
   readonly #rendered = new Map<string, Promise<string>>()
@@ -23,18 +24,20 @@ export class QrRenderer {
   /** @param options a test puts another task in its place, which hangs or dies */
   constructor(options: { clock: Clock; taskUrl?: URL }) {
     const { clock, taskUrl: file = new URL('./render-task.js', import.meta.url) } = options
+    this.#clock = clock
     this.#thread = new OneThread({ file, name: 'renderQr', clock, deadlineMs: DEADLINE_MS })
   }
 
   /**
-   * A PNG data URL, or the other formats as they are. Rejects when the thread died, or has drawn nothing for so long; the
-   * next call tries anew.
+   * A PNG data URL, or the other formats as they are. Rejects when the thread died, or has drawn nothing for DEADLINE_MS, or
+   * its turn came later than that; the next call tries anew.
    */
   render(text: string, format: QrFormat = 'png'): Promise<string> {
     const key = `${format} ${text}`
     const known = this.#rendered.get(key)
     if (known !== undefined) return known
-    const drawn = this.#thread.run({ text, format })
+    const askedMs = this.#clock.monotonicMs()
+    const drawn = this.#thread.run({ text, format }, () => this.#clock.monotonicMs() - askedMs < DEADLINE_MS)
     this.#rendered.set(key, drawn)
     drawn.catch(() => this.#rendered.delete(key))
     // Codes die within a minute: the oldest is the one that nobody will ask for.

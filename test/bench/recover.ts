@@ -40,7 +40,8 @@ const MOST_ACCOUNTS = 500
 const FIRST_PHONE = 40_701_000_001
 const WATCH_S = 20
 const HANG_MS = 5000
-const MOST_FLOOD_PER_S = 5000
+/** What the sending side here can do. */
+const MOST_FLOOD_PER_S = 800
 const FLOOD_S = 10
 const BACK_DEADLINE_MS = 60_000
 

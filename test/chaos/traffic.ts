@@ -7,7 +7,7 @@ import type { SentMessage } from './evidence.ts'
 const CONTACTS = ['49151000001', '49151000002', '49151000003']
 /** Messages a second to all accounts together: each gets one a second, or one in two where there are 30. */
 const PER_SECOND_AT_MOST = 15
-/** One message of so many comes in the account's group. */
+/** One message of so many to an account comes in the account's group. */
 const IN_GROUP_EVERY = 4
 
 /** Contacts that write to every account in turn, whatever happens to it. */
@@ -40,27 +40,26 @@ export class Traffic {
   async finish(): Promise<void> {
     this.#going = false
     await this.#loop
-    for (const phone of this.#phones) await this.#write(phone)
+    for (const phone of this.#phones) await this.#write(phone, false)
   }
 
   async #run(): Promise<void> {
     const gapMs = 1000 / Math.min(PER_SECOND_AT_MOST, this.#phones.length)
     for (; this.#going; this.#round++) {
-      for (const phone of this.#phones) {
-        await this.#write(phone)
+      for (const [at, phone] of this.#phones.entries()) {
+        await this.#write(phone, (this.#round + at) % IN_GROUP_EVERY === 0)
         await pause(gapMs)
         if (!this.#going) return
       }
     }
   }
 
-  async #write(phone: string): Promise<void> {
+  async #write(phone: string, isInGroup: boolean): Promise<void> {
     if (this.#gone.has(phone)) return
     const from = CONTACTS[this.#round % CONTACTS.length] ?? ''
     try {
-      const count = this.sent.length
-      const message = { to: phone, from, text: `number ${count}` }
-      const { id } = await (count % IN_GROUP_EVERY === 0
+      const message = { to: phone, from, text: `number ${this.sent.length}` }
+      const { id } = await (isInGroup
         ? this.#simulator.sendGroupText({ ...message, group: `1203630${phone}` })
         : this.#simulator.sendText(message))
       this.sent.push({ id, phone })

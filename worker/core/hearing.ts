@@ -2,9 +2,9 @@
  * Whether what comes over a connection also comes out of it. One of these per socket. Times are monotonic milliseconds.
  *
  * Two things are waited for: the end of a decryption, good or bad, of each ciphertext that arrived; and Baileys' event
- * after one that was good. Ciphertexts are handled in the order in which they came (socket.ts sees to it), but for those
- * that Baileys drops: so the end of one is also that of all before it. A bad end brings no event in some cases (a message that was read
- * before), so it is taken for one.
+ * after one that was good. Ciphertexts are handled in the order in which they came (socket.ts sees to it; those of two
+ * authors within a moment may change places), but for those that Baileys drops: so the end of one is also that of all
+ * before it. A bad end brings no event in some cases (a message that was read before), so it is taken for one.
  *
  * Where WhatsApp does not take the word that it may deliver, nothing comes to wait for: that delivery is owed.
  */
@@ -26,7 +26,7 @@ export class Hearing {
     return this.#lastTicket
   }
 
-  /** Whether something is still in Baileys' queue. What comes now has to come after it. */
+  /** Whether a ciphertext that Baileys queued has not been read yet. What comes now has to be read after it. */
   get hasBacklog(): boolean {
     const [oldest] = this.#waiting.keys()
     return oldest !== undefined && oldest <= this.#lastQueuedTicket

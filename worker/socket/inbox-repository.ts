@@ -11,6 +11,7 @@ import type { Stanzas } from './stanzas.ts'
 
 type MakeRepository = SocketConfig['makeSignalRepository']
 type Decrypt = () => Promise<Uint8Array>
+type SenderKeyItem = proto.Message.ISenderKeyDistributionMessage
 
 /** Where messages are entered; worker/message-stream.ts. */
 export interface Entry {
@@ -39,16 +40,33 @@ const EMPTY_MESSAGE = 1
  * and its event counts for nothing.
  *
  * A message may come as several ciphertexts: in a group a `pkmsg` with the sender's key, then the `skmsg` that needs it.
- * It is entered with the last of them, and by then Baileys has stored the sender's key of the first. What a kill between
- * them leaves: the `pkmsg` can't be read again, the `skmsg` can if the sender's key was stored, and is entered; if it was
- * not, or if a single ciphertext carried a sender's key that a kill kept from being stored, the author's next message
- * can't be read and Baileys asks for it again, which brings the key. Of an empty message nothing else that Baileys makes
- * of content (a deletion, a new expiry) happens; it did when the message came first, or is lost like any event by a kill.
+ * It is entered with the last of them, which decides: the others carry keys alone. A sender's key is stored in the
+ * transaction that moves the ratchet of its ciphertext, where Baileys would do it after that. So a kill between the two
+ * leaves a `pkmsg` that can't be read again, and needn't: it is answered for with an empty message, and the `skmsg` is read
+ * under the key that was stored. Where there is none, Baileys asks for the message again, which brings the key.
+ *
+ * Of an empty message nothing else that Baileys makes of content (a deletion, a new expiry) happens; it did when the
+ * message came first, or is lost like any event by a kill.
  */
 export function inboxRepository(stanzas: Stanzas, entry: Entry, onEnd: OnDecrypted = () => {}): MakeRepository {
   return (auth, logger, pnToLid) => {
     const repository = DEFAULT_CONNECTION_CONFIG.makeSignalRepository(auth, logger, pnToLid)
     const keys = transactional(auth.keys)
+    /** The sender's key that was stored last, until Baileys wants to store it too. */
+    let stored: string | undefined
+
+    /**
+     * Where the key is no key, it is left to Baileys to say so. No lock of the group: Baileys reads one message after
+     * another, and what it sends goes under keys of its own.
+     */
+    const storeSenderKey = async (item: SenderKeyItem, authorJid: string): Promise<void> => {
+      try {
+        await repository.processSenderKeyDistributionMessage({ item, authorJid })
+        stored = nameOf(item, authorJid)
+      } catch {
+        stored = undefined
+      }
+    }
 
     const receive = async (ciphertext: Uint8Array, lock: string, decrypt: Decrypt): Promise<Uint8Array> => {
       const stanza = stanzas.of(ciphertext)
@@ -60,9 +78,12 @@ export function inboxRepository(stanzas: Stanzas, entry: Entry, onEnd: OnDecrypt
       try {
         const plaintext = await keys.transaction(async () => {
           if (await entry.holds(stanza.stanza)) return Uint8Array.of(EMPTY_MESSAGE)
-          const plaintext = await decrypt()
+          const plaintext = isLast ? await decrypt() : await decrypt().catch(() => Uint8Array.of(EMPTY_MESSAGE))
+          const message = readMessage(plaintext)
+          const item = message?.senderKeyDistributionMessage
+          if (item) await storeSenderKey(item, stanza.author)
           // What is no message (a bug of the sender, another version) is Baileys' to refuse: it asks for it again.
-          if (!isLast || !isMessage(plaintext)) return plaintext
+          if (!isLast || message === undefined) return plaintext
           // A socket that was given up in the middle of this, and its successor, which got the message again.
           if (await entry.holds(stanza.stanza)) return plaintext
           const addition = entry.add(stanza.stanza, stanza.id)
@@ -88,6 +109,11 @@ export function inboxRepository(stanzas: Stanzas, entry: Entry, onEnd: OnDecrypt
 
     return {
       ...repository,
+      // A second time would be a second key in the record, which holds the last five of an author.
+      processSenderKeyDistributionMessage: async (opts) => {
+        if (stored !== nameOf(opts.item, opts.authorJid)) await repository.processSenderKeyDistributionMessage(opts)
+        stored = undefined
+      },
       // The same locks as Baileys' own: a transaction inside another joins it, whatever lock it names.
       decryptMessage: (opts) =>
         watched(
@@ -108,11 +134,14 @@ function transactional(keys: object): SignalKeyStoreWithTransaction {
   return keys as SignalKeyStoreWithTransaction
 }
 
-function isMessage(plaintext: Uint8Array): boolean {
+function readMessage(plaintext: Uint8Array): proto.IMessage | undefined {
   try {
-    proto.Message.decode(unpadRandomMax16(plaintext))
-    return true
+    return proto.Message.decode(unpadRandomMax16(plaintext))
   } catch {
-    return false
+    return undefined
   }
+}
+
+function nameOf({ groupId, axolotlSenderKeyDistributionMessage: key }: SenderKeyItem, authorJid: string): string {
+  return `${authorJid}|${groupId}|${Buffer.from(key ?? []).toString('base64')}`
 }

@@ -12,6 +12,8 @@ export interface Stanza {
   id: string
   /** The same for every delivery of this message, and for no other; no number can be read from it. */
   stanza: string
+  /** Jid of the device that wrote it. */
+  author: string
   /** Ciphertexts of it that have not been decrypted yet, this one included. */
   left: number
 }
@@ -37,12 +39,14 @@ export class Stanzas {
 
   /** @returns the ciphertexts of the stanza that Baileys will try to decrypt, in the order in which it will */
   note(node: BinaryNode): readonly Uint8Array[] {
-    const ciphertexts = this.#isRefused(node) ? [] : ciphertextsOf(node)
+    const author = this.#authorOf(node)
+    const ciphertexts = author === undefined ? [] : ciphertextsOf(node)
     const { id, from, participant = '', category } = node.attrs
     // What the own phone and the account's other devices write is no message of others, and neither is a peer message.
-    if (id !== undefined && from !== undefined && category !== 'peer' && !this.#isOwn(participant || from)) {
+    if (author === undefined || id === undefined || from === undefined) return ciphertexts
+    if (category !== 'peer' && !this.#isOwn(participant || from)) {
       const stanza = createHash('sha256').update(`${from}|${participant}|${id}`).digest('base64url').slice(0, 22)
-      const shared: Stanza = { id, stanza, left: ciphertexts.length }
+      const shared: Stanza = { id, stanza, author, left: ciphertexts.length }
       for (const ciphertext of ciphertexts) this.#byCiphertext.set(ciphertext, shared)
     }
     return ciphertexts
@@ -52,15 +56,14 @@ export class Stanzas {
     return this.#byCiphertext.get(ciphertext)
   }
 
-  /** Whether Baileys refuses it before it looks at a ciphertext, as handleMessage and decodeMessageNode do. */
-  #isRefused(node: BinaryNode): boolean {
+  /** Undefined where Baileys refuses it before it looks at a ciphertext, as handleMessage and decodeMessageNode do. */
+  #authorOf(node: BinaryNode): string | undefined {
     const { me } = this.#creds()
-    if (me === undefined || getBinaryNodeChild(node, 'enc')?.attrs['type'] === 'msmsg') return true
+    if (me === undefined || getBinaryNodeChild(node, 'enc')?.attrs['type'] === 'msmsg') return undefined
     try {
-      decodeMessageNode(node, me.id, me.lid ?? '')
-      return false
+      return decodeMessageNode(node, me.id, me.lid ?? '').author
     } catch {
-      return true
+      return undefined
     }
   }
 

@@ -11,7 +11,7 @@ import { latencyOf, sendTraffic, type Latency, type Sent } from './traffic.ts'
 export interface Times {
   settleS: number
   trafficS: number
-  /** Every so manieth message of the traffic comes in a group; 0 for none. */
+  /** Every Nth message of the traffic comes in a group; 0 for none. */
   groupEvery: number
   afterS: number
   /** Messages to each account after that, in SOAK_PARTS parts. */
@@ -105,7 +105,7 @@ export async function measureFleet(
   let afterTraffic: Memory | null = null
   if (times.trafficS > 0) {
     const { groupEvery } = times
-    // Sessions with the contacts begin before what is counted, and so do their keys of the groups.
+    // Sessions with the contacts begin before what is counted, and so do the keys of those who write in groups.
     await sendTraffic(simulator, { phones, perSecond: 1, seconds: 10 * Math.max(1, groupEvery), groupEvery })
     await pause(2000)
     const from = cpuOf(setup)

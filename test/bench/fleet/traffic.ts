@@ -21,7 +21,7 @@ export interface TrafficOptions {
   /** Messages a second to each of them. */
   perSecond: number
   seconds: number
-  /** Every so manieth message to an account comes in its group; 0 for none. */
+  /** Every Nth message to an account comes in its group; 0 for none. */
   groupEvery?: number
 }
 
@@ -34,9 +34,10 @@ export async function sendTraffic(simulator: SimulatorProcess, options: TrafficO
   for (let at = 0; at < perSecond * phones.length * seconds; at++) {
     const phone = phones[at % phones.length] ?? ''
     const round = Math.floor(at / phones.length)
-    const contact = String(FIRST_CONTACT + (round % CONTACTS))
+    // Begins one later in each turn: or it would always be the same contacts that write in the group.
+    const contact = String(FIRST_CONTACT + ((round + Math.floor(round / CONTACTS)) % CONTACTS))
     // Not in the same second for all accounts.
-    const isInGroup = groupEvery > 0 && (round + at) % groupEvery === 0
+    const isInGroup = groupEvery > 0 && (round + (at % phones.length)) % groupEvery === 0
     const group = isInGroup ? `${GROUP_PREFIX}${phone}` : undefined
     const atMs = Date.now()
     const handOver = simulator.sendText(phone, contact, `message ${at}`, group)

@@ -56,12 +56,14 @@ t.test('a thread that dies or throws is an error of its task alone', async (t) =
 
 t.test('stopping ends what hangs, twice, and refuses what comes later', async (t) => {
   const archives = faulty(t)
-  const hung = archives.sealArchive(plain(Buffer.from([0])))
+  const bytes = new Uint8Array(new SharedArrayBuffer(2))
+  const hung = archives.sealArchive(plain(bytes))
   const waiting = archives.sealArchive(plain(Buffer.from([9])))
   const ended = [
     t.rejects(hung, { name: 'BackupError', code: 'failed' }),
     t.rejects(waiting, { name: 'BackupError', code: 'failed' }),
   ]
+  await until('the task to hang', () => bytes[1] === 1)
   await archives.stop()
   await archives.stop()
   await Promise.all(ended)
