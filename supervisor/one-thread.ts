@@ -18,7 +18,7 @@ interface OneThreadOptions {
  */
 export class OneThread<Task, Result> {
   readonly #options: OneThreadOptions
-  readonly #pool: Piscina<Task, Result>
+  #pool: Piscina<Task, Result>
   /** The pool would queue by itself; but a deadline that runs in the queue would blame one task for another that hangs. */
   readonly #oneAtATime = pLimit(1)
   #giveUp: ((why: string) => void) | undefined
@@ -26,17 +26,7 @@ export class OneThread<Task, Result> {
 
   constructor(options: OneThreadOptions) {
     this.#options = options
-    this.#pool = new Piscina<Task, Result>({
-      filename: options.file.href,
-      name: options.name,
-      minThreads: 0,
-      maxThreads: 1,
-      idleTimeout: 10_000,
-    })
-    // Without a listener, a thread that dies while it starts or rests would end the supervisor, and every account with it.
-    // The pool keeps the task that waited for such a thread, and starts none for it: it would wait for its deadline. (One that
-    // ends by itself while it loads is not told of, and does.)
-    this.#pool.on('error', (error) => this.#giveUp?.(`the thread died (${messageOf(error)})`))
+    this.#pool = this.#newPool()
   }
 
   /** @param isWanted asked when its turn has come */
@@ -45,7 +35,6 @@ export class OneThread<Task, Result> {
     return this.#oneAtATime(async () => {
       if (this.#stopped) throw new Error('the service is stopping')
       if (!isWanted()) throw new Error('its turn came too late')
-      // An abort ends the thread of a task that runs; the next task gets a new one.
       const end = new AbortController()
       this.#giveUp = (why) => end.abort(why)
       const tooLate = `the thread had no result after ${deadlineMs} ms`
@@ -53,6 +42,7 @@ export class OneThread<Task, Result> {
       try {
         return await this.#pool.run(task, { signal: end.signal })
       } catch (error) {
+        if (end.signal.aborted) this.#renew()
         throw new Error(end.signal.aborted ? String(end.signal.reason) : messageOf(error), { cause: error })
       } finally {
         timer.cancel()
@@ -65,5 +55,31 @@ export class OneThread<Task, Result> {
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#pool.destroy()
+  }
+
+  #newPool(): Piscina<Task, Result> {
+    const { file, name } = this.#options
+    const pool = new Piscina<Task, Result>({
+      filename: file.href,
+      name,
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: 10_000,
+    })
+    // Without a listener, a thread that dies while it starts or rests would end the supervisor, and every account with it.
+    // The pool keeps the task that waited for such a thread, and starts none for it: it would wait for its deadline. (One that
+    // ends by itself while it loads is not told of, and does.)
+    pool.on('error', (error) => {
+      if (pool === this.#pool) this.#giveUp?.(`the thread died (${messageOf(error)})`)
+    })
+    return pool
+  }
+
+  /** An abort ends the thread of a task that runs, but not one that hangs while it starts: that would hold all that follow. */
+  #renew(): void {
+    if (this.#stopped) return
+    const given = this.#pool
+    this.#pool = this.#newPool()
+    given.destroy().catch(() => undefined)
   }
 }

@@ -19,8 +19,7 @@ interface ArchivesOptions {
 
 /**
  * Seals and opens archives in a thread of its own, one at a time: a used session takes 20 ms and more, in which the
- * supervisor has to hear heartbeats. Calls reject with a BackupError and with
- * nothing else.
+ * supervisor has to hear heartbeats. Calls reject with a BackupError and with nothing else.
  */
 export class Archives {
   readonly #keyRing: KeyRing

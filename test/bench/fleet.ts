@@ -4,12 +4,13 @@ import { measureFleet, type Row, type Times } from './fleet/row.ts'
 import { SETUPS } from './fleet/setup.ts'
 import { countOf, countsOf, markdown, namesOf, publish, runBench, say, UsageError } from './options.ts'
 
+type Phase = Omit<Times, 'groupEvery' | 'soakMessages'>
+
 /**
  * What accounts cost that are really logged in: memory and CPU of a start, of idling and of traffic, latency, the end.
  * The same accounts and the same traffic for each setup, one setup after another, each with a simulator of its own.
  * The names of the bench only differ in what they leave out.
  */
-type Phase = Omit<Times, 'groupEvery' | 'soakMessages'>
 const PHASES = {
   memory: { settleS: 120, trafficS: 60, afterS: 60 },
   start: { settleS: 2, trafficS: 0, afterS: 0 },

@@ -75,10 +75,14 @@ export function inboxRepository(stanzas: Stanzas, entry: Entry, onEnd: OnDecrypt
       // Before the lock: whoever sends to this contact needs it too.
       await entry.room()
       let added: number | undefined
+      let isUnreadable = false
       try {
         const plaintext = await keys.transaction(async () => {
           if (await entry.holds(stanza.stanza)) return Uint8Array.of(EMPTY_MESSAGE)
-          const plaintext = isLast ? await decrypt() : await decrypt().catch(() => Uint8Array.of(EMPTY_MESSAGE))
+          const plaintext = await decrypt().catch((error: unknown) => {
+            isUnreadable = true
+            throw error
+          })
           const message = readMessage(plaintext)
           const item = message?.senderKeyDistributionMessage
           if (item) await storeSenderKey(item, stanza.author)
@@ -95,6 +99,7 @@ export function inboxRepository(stanzas: Stanzas, entry: Entry, onEnd: OnDecrypt
         return plaintext
       } catch (error) {
         if (added !== undefined) entry.abandoned(added)
+        if (isUnreadable && !isLast) return Uint8Array.of(EMPTY_MESSAGE)
         throw error
       }
     }

@@ -26,10 +26,14 @@ interface Memory {
   parentPssMib: number | null
 }
 
-/** PART_S of the traffic: CPU ms a message (a process that is new to it costs more), and what the accounts waited. */
-interface TrafficPart {
+/** CPU ms a message: a process that is new to it costs more. */
+interface MessageCpu {
   parentMs: number
   workersMs: number
+}
+
+/** PART_S of the traffic. */
+interface TrafficPart extends MessageCpu {
   p99Ms: number | null
   maxMs: number | null
 }
@@ -110,21 +114,21 @@ export async function measureFleet(
     await pause(2000)
     const from = cpuOf(setup)
     const sent: Sent[] = []
-    const counted: (Omit<TrafficPart, 'p99Ms' | 'maxMs'> & { sent: Sent[] })[] = []
+    const counted: { cpu: MessageCpu; part: Sent[] }[] = []
     for (let leftS = times.trafficS; leftS > 0; leftS -= PART_S) {
       const before = cpuOf(setup)
       const seconds = Math.min(PART_S, leftS)
       const part = await sendTraffic(simulator, { phones, perSecond: 1, seconds, groupEvery })
       const after = cpuOf(setup)
       const each = (name: keyof Cpu): number => round(((after[name] - before[name]) * 1000) / part.length)
-      counted.push({ parentMs: each('parent'), workersMs: each('workers'), sent: part })
+      counted.push({ cpu: { parentMs: each('parent'), workersMs: each('workers') }, part })
       sent.push(...part)
     }
     const memory = memoryOf(setup, accounts)
     await pause(3000)
     const cpuMs = (total(cpuOf(setup)) - total(from)) * 1000
     const latency = latencyOf(setup, sent)
-    const parts = counted.map(({ sent: part, ...cpu }) => {
+    const parts = counted.map(({ cpu, part }) => {
       const { p99Ms, maxMs } = latencyOf(setup, part)
       return { ...cpu, p99Ms, maxMs }
     })

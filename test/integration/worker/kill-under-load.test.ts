@@ -165,6 +165,7 @@ await t.test(`a worker that is killed ${KILLS} times while ${PER_SECOND} message
   t.strictSame(devices(), paired, 'the same device')
   t.equal(counts['device.paired'] ?? 0, 0, 'nobody scanned again')
   t.equal(retries, 0, 'none could not be read at first: each key was kept, and came before what needs it')
+  t.equal(counts['retry.refused'] ?? 0, 0, 'no message that could not be read in the end')
   t.equal(counts['nack.received 487'] ?? 0, 0, 'none that was read and not kept')
 
   t.same(await service.end('SIGTERM'), { code: 0, signal: null }, service.tail())

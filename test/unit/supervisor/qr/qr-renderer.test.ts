@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { systemClock } from '../../../../shared/clock.ts'
 import { QrRenderer } from '../../../../supervisor/qr/qr-renderer.ts'
@@ -46,6 +48,22 @@ t.test('one that draws nothing is given up, and what waited as long behind it; t
   await t.rejects(hung, { message: /no result after/ })
   await t.rejects(asLong, { message: /too late/ })
   t.equal(await behind, 'drawn')
+})
+
+t.test('a thread that hangs while it starts is given up with its drawing', async (t) => {
+  const begun = join(t.testdir(), 'begun')
+  process.env['HUNG_ONCE'] = begun
+  const clock = new ManualClock()
+  const qr = new QrRenderer({ clock, taskUrl: task('slow-start') })
+  t.teardown(() => qr.stop())
+  const hung = qr.render('one')
+  hung.catch(() => undefined)
+  await until('the thread to hang', () => existsSync(begun))
+  clock.advance(60_000)
+  await t.rejects(hung, { message: /no result after/ })
+  let drawn: string | undefined
+  void qr.render('two').then((text) => (drawn = text))
+  await until('the next one', () => drawn === 'two')
 })
 
 t.test('what is drawn or waits at the end of the service rejects', async (t) => {
