@@ -10,6 +10,10 @@ const BENCHES: Readonly<Record<string, { file: string; does: string }>> = {
     file: 'backup-cpu.js',
     does: "the supervisor's CPU with backups on and off, idle and at a message a second of each account",
   },
+  limit: {
+    file: 'limit.js',
+    does: 'accounts are added until memory or the cores end: what ends first, and what happens',
+  },
   'mass-drop': {
     file: 'mass-drop.js',
     does: 'every socket of a fleet is dropped: how it comes back, and what it costs',

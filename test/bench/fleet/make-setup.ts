@@ -13,9 +13,24 @@ export async function withSetup<T>(
   name: SetupName,
   work: (setup: Setup, simulator: SimulatorProcess) => Promise<T>,
 ): Promise<T> {
+  return withMade((simulator, directory) => makeSetup(name, simulator, directory), work)
+}
+
+/** The same with this service, whose process `onSpawn` gets before it does anything. */
+export async function withService<T>(
+  onSpawn: (pid: number) => void,
+  work: (service: ServiceSetup, simulator: SimulatorProcess) => Promise<T>,
+): Promise<T> {
+  return withMade((simulator, directory) => new ServiceSetup('bundled', simulator, directory, onSpawn), work)
+}
+
+async function withMade<Made extends Setup, T>(
+  make: (simulator: SimulatorProcess, directory: string) => Made,
+  work: (setup: Made, simulator: SimulatorProcess) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-bench-'))
   const simulator = await SimulatorProcess.start()
-  const setup = makeSetup(name, simulator, directory)
+  const setup = make(simulator, directory)
   const end = async (): Promise<void> => {
     await setup.stop().catch(() => undefined)
     await simulator.end()

@@ -1,6 +1,6 @@
 import { knownPid } from '../../fixtures/known-pid.ts'
 import { pair } from '../../fixtures/paired-fleet.ts'
-import { SupervisorProcess } from '../../fixtures/supervisor-process.ts'
+import { SupervisorProcess, type DashboardBody } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
 import type { Setup } from './setup.ts'
@@ -17,12 +17,19 @@ export class ServiceSetup implements Setup {
   readonly #phoneOf = new Map<string, string>()
   /** By account: a worker is there before it is known which phone it is for. */
   readonly #pids = new Map<string, number>()
+  readonly #onSpawn: (pid: number) => void
   #service: SupervisorProcess | undefined
 
-  constructor(name: 'bundled' | 'unbundled', simulator: SimulatorProcess, sessionsPath: string) {
+  constructor(
+    name: 'bundled' | 'unbundled',
+    simulator: SimulatorProcess,
+    sessionsPath: string,
+    onSpawn: (pid: number) => void = () => undefined,
+  ) {
     this.name = name
     this.#simulator = simulator
     this.#sessionsPath = sessionsPath
+    this.#onSpawn = onSpawn
   }
 
   async start(): Promise<void> {
@@ -43,6 +50,7 @@ export class ServiceSetup implements Setup {
       },
     })
     this.#service = service
+    this.#onSpawn(service.pid)
     await service.listening()
   }
 
@@ -63,6 +71,11 @@ export class ServiceSetup implements Setup {
 
   pids(): { parent: number; workers: number[] } {
     return { parent: this.#running().pid, workers: [...this.#pids.values()] }
+  }
+
+  /** What the service says of its accounts. */
+  async dashboard(): Promise<DashboardBody> {
+    return this.#running().dashboard()
   }
 
   pidOf(phone: string): number {

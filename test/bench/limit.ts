@@ -1,0 +1,161 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import pLimit from 'p-limit'
+import { testPhones } from '../fixtures/paired-fleet.ts'
+import { withService } from './fleet/make-setup.ts'
+import type { ServiceSetup } from './fleet/service.ts'
+import { latencyOf, sendTraffic, type Latency } from './fleet/traffic.ts'
+import { cpuS, loadAverage } from './machine.ts'
+import { MemoryLimit, type MemoryUse } from './memory-limit.ts'
+import { countOf, markdown, publish, runBench, say } from './options.ts'
+import type { SimulatorProcess } from './simulator-process.ts'
+
+/**
+ * Where a machine ends. The service gets as much memory as a small machine would give it, and more accounts, step by
+ * step, which pair, are quiet for a while, and get messages. It is over when the kernel kills a process, a message does
+ * not come, or an account does not pair; then it is looked at for a minute more.
+ */
+const USAGE = `Usage: npm run bench -- limit [options]     as root
+
+  --memory MIB      what the service may have, the kernel's memory for it included (3500: 4 GB without the system)
+  --from N          accounts to begin with (100)
+  --step N          accounts that are added each time (20)
+  --up-to N         where it ends in any case (400)
+  --every S         seconds between two messages to an account (10)
+  --json FILE       writes the JSON there instead of on standard output
+`
+const FIRST_PHONE = 40_702_000_001
+const PAIR_AT_ONCE = 4
+/** A worker collects what its pairing left after 20 s without anything, and looks for that every 10 s. */
+const QUIET_S = 40
+const LEAST_TRAFFIC_S = 30
+const LATE_MS = 5000
+const AFTERMATH_S = 60
+
+interface Row extends MemoryUse {
+  accounts: number
+  /** Of those, the ones that could not be added. */
+  notPaired: number
+  /** What can't be given back, of all, divided by the accounts. */
+  eachMib: number
+  /** Of the service, while messages came: percent of one core. */
+  cpuPercent: number
+  latency: Latency
+  load: string
+}
+
+interface Aftermath {
+  kills: number
+  connected: number
+  /** The supervisor is the process that it was at the begin. */
+  supervisorLives: boolean
+  /** What the dashboard says is wrong with all of them. */
+  trouble: string | null
+}
+
+async function measureStep(
+  service: ServiceSetup,
+  simulator: SimulatorProcess,
+  memory: MemoryLimit,
+  step: { phones: string[]; fresh: string[]; everyS: number },
+): Promise<Row> {
+  const { phones, fresh, everyS } = step
+  const limit = pLimit(PAIR_AT_ONCE)
+  const paired = await Promise.allSettled(fresh.map((phone) => limit(() => service.pair(phone))))
+  for (const one of paired) if (one.status === 'rejected') say(String(one.reason))
+  await pause(QUIET_S * 1000)
+  const cpu = (): number => {
+    const { parent, workers } = service.pids()
+    return [parent, ...workers].reduce((so, pid) => so + cpuS(pid), 0)
+  }
+  const seconds = Math.max(LEAST_TRAFFIC_S, 3 * everyS)
+  const before = cpu()
+  const sent = await sendTraffic(simulator, { phones, perSecond: 1 / everyS, seconds })
+  const cpuPercent = Math.round(((cpu() - before) / seconds) * 100)
+  const use = memory.read()
+  await pause(LATE_MS)
+  return {
+    accounts: phones.length,
+    notPaired: paired.filter(({ status }) => status === 'rejected').length,
+    ...use,
+    eachMib: Number(((use.anonymousMib + use.kernelMib) / phones.length).toFixed(2)),
+    cpuPercent,
+    latency: latencyOf(service, sent),
+    load: loadAverage(),
+  }
+}
+
+async function watchAftermath(service: ServiceSetup, memory: MemoryLimit): Promise<Aftermath> {
+  const { parent } = service.pids()
+  const { kills } = memory.read()
+  await pause(AFTERMATH_S * 1000)
+  const seen = await service.dashboard().catch(() => undefined)
+  return {
+    kills: memory.read().kills - kills,
+    connected: seen?.summary.connected ?? 0,
+    supervisorLives: cpuS(parent) > 0,
+    trouble: seen?.trouble?.message ?? null,
+  }
+}
+
+const HEAD = [
+  ...['accounts', 'processes MiB', 'kernel MiB', 'of an account MiB', 'files MiB', 'CPU % of a core'],
+  ...['p50/p99 ms', 'lost', 'not paired', 'killed', 'load'],
+]
+const cellsOf = (row: Row): string[] => [
+  String(row.accounts),
+  String(row.anonymousMib),
+  String(row.kernelMib),
+  String(row.eachMib),
+  String(row.fileMib),
+  String(row.cpuPercent),
+  `${row.latency.p50Ms}/${row.latency.p99Ms}`,
+  String(row.latency.lost),
+  String(row.notPaired),
+  String(row.kills),
+  row.load.split(' ')[0] ?? '',
+]
+
+await runBench(USAGE, async () => {
+  const { values } = parseArgs({
+    options: {
+      memory: { type: 'string', default: '3500' },
+      from: { type: 'string', default: '100' },
+      step: { type: 'string', default: '20' },
+      'up-to': { type: 'string', default: '400' },
+      every: { type: 'string', default: '10' },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return void process.stdout.write(USAGE)
+  const memoryMib = countOf('--memory', values.memory, 999_999, 200)
+  const from = countOf('--from', values.from, 900)
+  const step = countOf('--step', values.step, 900)
+  const upTo = countOf('--up-to', values['up-to'], 900)
+  const everyS = countOf('--every', values.every, 600)
+  const memory = new MemoryLimit(memoryMib)
+  const rows: Row[] = []
+  let aftermath: Aftermath | undefined
+  try {
+    await withService(
+      (pid) => memory.add(pid),
+      async (service, simulator) => {
+        await service.start()
+        for (let accounts = from; accounts <= upTo; accounts += step) {
+          const phones = testPhones(accounts, FIRST_PHONE)
+          const fresh = phones.slice(rows.at(-1)?.accounts ?? 0)
+          const row = await measureStep(service, simulator, memory, { phones, fresh, everyS })
+          rows.push(row)
+          say(markdown(HEAD, [cellsOf(row)]))
+          if (row.kills + row.latency.lost + row.notPaired > 0) break
+        }
+        aftermath = await watchAftermath(service, memory)
+        say(JSON.stringify(aftermath))
+      },
+    )
+  } finally {
+    memory.remove()
+  }
+  await publish('limit', { memoryMib, everyS, rows, aftermath }, markdown(HEAD, rows.map(cellsOf)), values.json)
+})
