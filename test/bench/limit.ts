@@ -12,8 +12,8 @@ import type { SimulatorProcess } from './simulator-process.ts'
 
 /**
  * Where a machine ends. The service gets as much memory as a small machine would give it, and more accounts, step by
- * step, which pair, are quiet for a while, and get messages. It is over when the kernel kills a process, a message does
- * not come, or an account does not pair; then it is looked at for a minute more.
+ * step, which pair, are quiet for a while, and get messages. It is over when an account does not pair, is not connected
+ * then, or a message does not come; after that it is looked at for a minute more.
  */
 const USAGE = `Usage: npm run bench -- limit [options]     as root
 
@@ -36,6 +36,8 @@ interface Row extends MemoryUse {
   accounts: number
   /** Of those, the ones that could not be added. */
   notPaired: number
+  /** When the messages have been sent. */
+  connected: number
   /** What can't be given back, of all, divided by the accounts. */
   eachMib: number
   /** Of the service, while messages came: percent of one core. */
@@ -45,6 +47,7 @@ interface Row extends MemoryUse {
 }
 
 interface Aftermath {
+  /** Processes that were killed in this minute. */
   kills: number
   connected: number
   /** The supervisor is the process that it was at the begin. */
@@ -60,6 +63,7 @@ async function measureStep(
   step: { phones: string[]; fresh: string[]; everyS: number },
 ): Promise<Row> {
   const { phones, fresh, everyS } = step
+  const { kills } = memory.read()
   const limit = pLimit(PAIR_AT_ONCE)
   const paired = await Promise.allSettled(fresh.map((phone) => limit(() => service.pair(phone))))
   for (const one of paired) if (one.status === 'rejected') say(String(one.reason))
@@ -74,10 +78,13 @@ async function measureStep(
   const cpuPercent = Math.round(((cpu() - before) / seconds) * 100)
   const use = memory.read()
   await pause(LATE_MS)
+  const { summary } = await service.dashboard()
   return {
     accounts: phones.length,
     notPaired: paired.filter(({ status }) => status === 'rejected').length,
+    connected: summary.connected,
     ...use,
+    kills: use.kills - kills,
     eachMib: Number(((use.anonymousMib + use.kernelMib) / phones.length).toFixed(2)),
     cpuPercent,
     latency: latencyOf(service, sent),
@@ -100,7 +107,7 @@ async function watchAftermath(service: ServiceSetup, memory: MemoryLimit): Promi
 
 const HEAD = [
   ...['accounts', 'processes MiB', 'kernel MiB', 'of an account MiB', 'files MiB', 'CPU % of a core'],
-  ...['p50/p99 ms', 'lost', 'not paired', 'killed', 'load'],
+  ...['p50/p99 ms', 'lost', 'not paired', 'connected', 'killed', 'load'],
 ]
 const cellsOf = (row: Row): string[] => [
   String(row.accounts),
@@ -112,6 +119,7 @@ const cellsOf = (row: Row): string[] => [
   `${row.latency.p50Ms}/${row.latency.p99Ms}`,
   String(row.latency.lost),
   String(row.notPaired),
+  String(row.connected),
   String(row.kills),
   row.load.split(' ')[0] ?? '',
 ]
@@ -148,7 +156,7 @@ await runBench(USAGE, async () => {
           const row = await measureStep(service, simulator, memory, { phones, fresh, everyS })
           rows.push(row)
           say(markdown(HEAD, [cellsOf(row)]))
-          if (row.kills + row.latency.lost + row.notPaired > 0) break
+          if (row.notPaired + row.latency.lost > 0 || row.connected < accounts) break
         }
         aftermath = await watchAftermath(service, memory)
         say(JSON.stringify(aftermath))
