@@ -43,6 +43,7 @@ export const REASONS = {
   session_locked: 'Another process holds the session directory.',
   worker_crashed: 'The worker process ended unexpectedly.',
   worker_hung: 'The worker process stopped answering and was killed.',
+  out_of_memory: 'The machine ran out of memory, and the kernel ended the worker process.',
   restore_waiting:
     'The session is not on this disk, and its backup can not be had now; it is asked for again and again.',
   // down until a person decides
@@ -74,6 +75,7 @@ export const TODO_ACTIONS = [
   'free_disk',
   'check_disk',
   'end_other_process',
+  'free_memory',
   'update',
   'check_backup',
 ] as const
@@ -131,6 +133,10 @@ export const TODOS: Readonly<Partial<Record<Reason, Todo>>> = {
   session_locked: helpful(
     'end_other_process',
     'Find out who holds it, and end that process; the account goes on trying.',
+  ),
+  out_of_memory: helpful(
+    'free_memory',
+    'Pause or remove other accounts, or give the machine more memory; the account goes on trying.',
   ),
   restore_waiting: helpful(
     'check_backup',

@@ -182,6 +182,12 @@ export class Account {
     return Math.max(0, this.#options.clock.nowMs() - lastMs)
   }
 
+  /** Of the connection that is open now; 0 while none is. */
+  get connectedForMs(): number {
+    const { state } = this.#connection
+    return state.name === 'open' ? Math.max(0, this.#options.clock.monotonicMs() - state.sinceMs) : 0
+  }
+
   /** Null where a code can't be had: no QR code is offered, the phone is not known, WhatsApp says no. */
   async #answerPairingCode(requestId: number): Promise<void> {
     const { start, send, log } = this.#options

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { LATE, withDeadline } from '../shared/deadline.ts'
 import { systemClock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
@@ -12,6 +11,7 @@ import { maskNumbers } from '../shared/phone.ts'
 import { silenceConsole } from './console.ts'
 import { HealthWatch } from './health-watch.ts'
 import { IdleCollection } from './idle-collection.ts'
+import { OomScore } from './oom-score.ts'
 import { sourceStack } from './source-stack.ts'
 
 /**
@@ -28,9 +28,6 @@ process.on('SIGABRT', () => lose())
 // The other end of a pipe may go first (a supervisor that was killed): that is no reason to die unflushed.
 process.stdout.on('error', () => undefined)
 process.stderr.on('error', () => undefined)
-
-// Where memory runs out, the kernel takes one account and not the supervisor of all. Raising the own score needs no leave.
-writeFile('/proc/self/oom_score_adj', '500').catch(() => undefined)
 
 /** Without a supervisor nobody counts the seconds of a flush, so it counts its own. */
 const ORPHAN_DEADLINE_MS = 8000
@@ -133,6 +130,7 @@ async function run(): Promise<void> {
 
   let lastBeatMs = systemClock.monotonicMs()
   const health = new HealthWatch(start.retirement, systemClock, log)
+  const oomScore = new OomScore()
   const collection = new IdleCollection(start.accountId, systemClock, log)
   const beat = (): void => {
     const nowMs = systemClock.monotonicMs()
@@ -143,6 +141,7 @@ async function run(): Promise<void> {
     void send({ type: 'heartbeat', rssBytes, loopDelayMs: Math.round(loopDelayMs), cpuMs, activity, counts })
     if (retire) void send({ type: 'retire_request' })
     void collection.look(account.idleForMs)
+    oomScore.look(account.connectedForMs)
   }
   // Not in step with the other workers, whenever they were started.
   const phaseMs = phaseOf(start.accountId, start.heartbeatIntervalMs)

@@ -23,7 +23,7 @@ const FRESH_MS = 5000
 /**
  * The account of a phone, made if need be, with a fresh QR code on its way where it is not linked. Idempotent by phone.
  * Waits up to QR_WAIT_MS for a QR code, a connection, or anything that says that neither will come.
- * @throws AppError invalid_phone, too_many_accounts, account_paused, account_removing, storage_unavailable, shutting_down
+ * @throws AppError invalid_phone, too_many_accounts, out_of_memory, account_paused, account_removing, storage_unavailable, shutting_down
  */
 export async function addAccount(name: string, phoneText: string, deps: OnboardingDeps): Promise<Account> {
   const { registry, fleet, clock, accountEnv } = deps
@@ -114,13 +114,16 @@ function phoneOf(text: string): string {
   )
 }
 
-/** @throws AppError too_many_accounts */
-function assertRoom({ registry, maxAccounts }: OnboardingDeps): void {
-  if (registry.size < maxAccounts) return
-  throw new AppError(
-    'too_many_accounts',
-    `There are ${registry.size} accounts, and MAX_ACCOUNTS is ${maxAccounts}. Remove one, or raise MAX_ACCOUNTS.`,
-  )
+/** @throws AppError too_many_accounts, out_of_memory */
+function assertRoom({ registry, fleet, maxAccounts }: OnboardingDeps): void {
+  if (registry.size >= maxAccounts) {
+    throw new AppError(
+      'too_many_accounts',
+      `There are ${registry.size} accounts, and MAX_ACCOUNTS is ${maxAccounts}. Remove one, or raise MAX_ACCOUNTS.`,
+    )
+  }
+  // A pairing takes twice what an account needs afterwards.
+  if (fleet.trouble?.kind === 'out_of_memory') throw new AppError('out_of_memory', fleet.trouble.message)
 }
 
 /**

@@ -48,7 +48,15 @@ export type ChildEvent =
   | { type: 'slot' }
   | { type: 'ready'; generation: number }
   | { type: 'heartbeat'; generation: number }
-  | { type: 'exited'; generation: number; code: number | null; signal: string | null; random: number }
+  | {
+      type: 'exited'
+      generation: number
+      code: number | null
+      signal: string | null
+      /** The kernel ended it because memory ran out. */
+      outOfMemory: boolean
+      random: number
+    }
   /** The timer of `deadlineOf` fired, `lateMs` after it was due. */
   | { type: 'deadline'; lateMs: number }
 
@@ -181,7 +189,7 @@ function stop(child: Child, again: boolean, nowMs: number): [Child, ChildEffect[
 
 function exited(
   child: Child,
-  exit: { code: number | null; signal: string | null; random: number },
+  exit: Omit<Extract<ChildEvent, { type: 'exited' }>, 'type' | 'generation'>,
   nowMs: number,
 ): [Child, ChildEffect[]] {
   const { state } = child
@@ -193,7 +201,7 @@ function exited(
     case 'starting':
     case 'running': {
       const after = afterUnwantedExit(
-        { code: exit.code, signal: exit.signal, hung: state.killed, uptimeMs: nowMs - state.sinceMs },
+        { ...exit, hung: state.killed, uptimeMs: nowMs - state.sinceMs },
         child.failures,
         exit.random,
       )

@@ -6,6 +6,8 @@ import type { Reason } from '../../shared/states.ts'
 export const TROUBLE_KINDS = [
   /** The operator stopped all connects. */
   'connects_paused',
+  /** The kernel ended workers because memory ran out. */
+  'out_of_memory',
   /** WhatsApp refuses the client version. */
   'client_outdated',
   /** WhatsApp refused several sessions within minutes. */
@@ -42,6 +44,8 @@ export function describeTrouble(kind: TroubleKind, accounts: number, version: st
   switch (kind) {
     case 'connects_paused':
       return 'All connects are paused by the operator: nothing that is down comes back before they are resumed.'
+    case 'out_of_memory':
+      return `This machine has run out of memory: within ten minutes the workers of ${many} were ended by the kernel. Those that had just begun went first, and go on trying; no account can be added. Pause or remove some, or give the machine more memory.`
     case 'client_outdated':
       return version === null
         ? `WhatsApp refuses the client version of ${many}: another one is being tried.`

@@ -1,4 +1,4 @@
-import { backoffMs } from '../../shared/backoff.ts'
+import { BACKOFF, backoffMs } from '../../shared/backoff.ts'
 import { EXIT, exitNameOf } from '../../shared/exit-codes.ts'
 import type { Reason } from '../../shared/states.ts'
 
@@ -10,12 +10,20 @@ import type { Reason } from '../../shared/states.ts'
 /** A worker that ran this long was healthy: the next crash is a first one again. */
 export const HEALTHY_AFTER_MS = 60_000
 
+/**
+ * A worker that finds no memory, again and again, takes a login and a third of a second of CPU each time: seldom, then. One
+ * alone, of an account that was connected for a minute, comes back after a second like any other.
+ */
+const NO_MEMORY_BACKOFF = { ...BACKOFF, capMs: 10 * 60_000 }
+
 export interface ChildExit {
   /** The exit code; null when a signal ended the process. */
   code: number | null
   signal: string | null
   /** The supervisor killed it because it stopped answering. */
   hung: boolean
+  /** The kernel ended it because memory ran out. */
+  outOfMemory: boolean
   /** How long the process had lived. */
   uptimeMs: number
 }
@@ -38,6 +46,10 @@ export function afterUnwantedExit(exit: ChildExit, failures: number, random: num
   // What a person has to mend is named by what the process said of it, however it behaved on the way out.
   if (name !== undefined && EXIT[name].restart === 'never') {
     return { do: 'give_up', failures: count, reason: reasonOf(name, false) }
+  }
+  if (exit.outOfMemory) {
+    const delayMs = backoffMs(count, random, NO_MEMORY_BACKOFF)
+    return { do: 'restart', delayMs, failures: count, reason: 'out_of_memory' }
   }
   return { do: 'restart', delayMs: backoffMs(count, random), failures: count, reason: reasonOf(name, exit.hung) }
 }

@@ -3,6 +3,7 @@ import { describeTrouble, kindOf, type TroubleKind } from '../core/fleet-trouble
 import type { ClientVersions } from './client-versions.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import type { MassRefusals } from './mass-refusals.ts'
+import type { MemoryWatch } from './memory-watch.ts'
 
 /** What is wrong with the whole fleet, as one thing. Times are epoch ms. */
 export interface Trouble {
@@ -21,6 +22,7 @@ export function findTrouble(
   gate: Gatekeeper,
   versions: ClientVersions,
   refusals: MassRefusals,
+  memory: MemoryWatch,
 ): Trouble | null {
   const { hold, trouble, nextProbeAtMs } = gate
   const { stuck } = versions
@@ -29,6 +31,7 @@ export function findTrouble(
     return { kind, sinceMs, accounts, message, nextProbeAtMs: nextMs }
   }
   if (hold !== null) return tell('connects_paused', hold.sinceMs, registry.size)
+  if (memory.trouble !== null) return tell('out_of_memory', memory.trouble.sinceMs, memory.trouble.accounts)
   if (stuck !== null) {
     const outdated = registry.all().filter(({ connection }) => connection?.reason === 'client_outdated')
     return tell('client_outdated', stuck.sinceMs, outdated.length)

@@ -164,6 +164,7 @@ export class SessionCommands {
       case 'storage_failed':
       case 'worker_crashed':
       case 'worker_hung':
+      case 'out_of_memory':
         throw new AppError('storage_unavailable', `The session was not recovered: ${why}`)
       default:
         return null

@@ -14,6 +14,7 @@ import { ClientVersions } from './client-versions.ts'
 import { findTrouble, type Trouble } from './find-trouble.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { MassRefusals } from './mass-refusals.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { killOrphan } from './orphan.ts'
 import { PairingCodes } from './pairing-codes.ts'
 import type { SessionWatch } from './session-watch.ts'
@@ -64,6 +65,7 @@ export class Workers {
   readonly #codes: PairingCodes
   readonly #versions: ClientVersions
   readonly #refusals: MassRefusals
+  readonly #memory: MemoryWatch
   readonly #snapshots: Snapshots
   readonly #retirements = new Retirements()
   readonly #processes = new Map<string, WorkerProcess>()
@@ -79,6 +81,7 @@ export class Workers {
     this.#onPhoneLearned = onPhoneLearned
     this.#codes = new PairingCodes(options.clock)
     this.#refusals = new MassRefusals(options.clock, options.log)
+    this.#memory = new MemoryWatch(options.clock, options.log)
     this.#snapshots = new Snapshots(options.clock)
     this.#versions = new ClientVersions({
       ...options.clientVersion,
@@ -104,7 +107,7 @@ export class Workers {
 
   /** What is wrong with the whole fleet; null while nothing is. */
   get trouble(): Trouble | null {
-    return findTrouble(this.#options.registry, this.#gate, this.#versions, this.#refusals)
+    return findTrouble(this.#options.registry, this.#gate, this.#versions, this.#refusals, this.#memory)
   }
 
   /** Lets no account connect from now on (epoch ms), or (null) again all of them in turn. */
@@ -306,7 +309,9 @@ export class Workers {
         return this.dispatch(accountId, { type: 'heartbeat', generation })
       case 'retire_request': {
         const isConnected = account.connection?.status === 'connected'
-        const fleet = { isPaused: this.hold !== null, isTroubled: this.trouble !== null, nowMs: clock.monotonicMs() }
+        // A fresh process is smaller than the one that asks: no memory is no reason to wait.
+        const isTroubled = this.trouble !== null && this.trouble.kind !== 'out_of_memory'
+        const fleet = { isPaused: this.hold !== null, isTroubled, nowMs: clock.monotonicMs() }
         if (this.#retirements.allows({ accountId, isConnected, ...fleet })) this.send(accountId, { type: 'retire' })
         return
       }
@@ -365,7 +370,10 @@ export class Workers {
     this.#snapshots.giveUp(accountId)
     this.#retirements.ended(accountId)
     if (end.code !== null && NOTHING_TO_FLUSH.has(end.code)) this.#flushed.add(accountId)
-    const wanted = account.child.state.name === 'stopping' || end.code === EXIT.renew.code
+    const { state } = account.child
+    const wanted = state.name === 'stopping' || end.code === EXIT.renew.code
+    const killedHere = 'killed' in state && state.killed
+    const outOfMemory = !killedHere && this.#memory.judge(accountId, end.signal)
     log[wanted ? 'info' : 'warn'](
       {
         event: 'child.exited',
@@ -374,6 +382,7 @@ export class Workers {
         code: end.code,
         signal: end.signal,
         wanted,
+        ...(outOfMemory ? { cause: 'out of memory' } : {}),
         ...(end.error ? { cause: end.error.message } : {}),
       },
       'Worker',
@@ -385,7 +394,8 @@ export class Workers {
       qr: null,
       crashCount: crashCount + (wanted ? 0 : 1),
     }))
-    this.dispatch(accountId, { type: 'exited', generation, code: end.code, signal: end.signal, random: random() })
+    const { code, signal } = end
+    this.dispatch(accountId, { type: 'exited', generation, code, signal, outOfMemory, random: random() })
     this.#change(accountId, ({ child, fault }) => {
       const reason = child.state.name === 'backing_off' || child.state.name === 'given_up' ? child.state.reason : null
       return reason === null || fault !== null ? {} : { fault: { reason, message: null } }

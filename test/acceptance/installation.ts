@@ -80,8 +80,10 @@ export async function seeInstallation(scene: Scene): Promise<void> {
     const [worker] = [...(await service.workers()).values()].flat()
     const inherited = await container.must('cat', `/proc/${worker}/environ`)
     expect(!/CREDENTIALS|NOTIFY|WATCHDOG|WA_/.test(inherited), `a worker has ${inherited.replaceAll('\0', ' ')}`)
-    const score = (await container.must('cat', `/proc/${worker}/oom_score_adj`)).trim()
-    expectEqual(score, '500', "a worker's oom_score_adj")
+    // Taken back by the worker itself, which has no capabilities here, after a minute of being connected.
+    const score = async (): Promise<string> => (await container.must('cat', `/proc/${worker}/oom_score_adj`)).trim()
+    expect(['1000', '500'].includes(await score()), `a worker's oom_score_adj is ${await score()}`)
+    await until("a worker's oom_score_adj to be 500", async () => (await score()) === '500')
     const text = await container.must('systemd-analyze', 'security', '--no-pager', 'whatsapp-backend')
     const exposure = Number(/Overall exposure level for .*: ([\d.]+)/.exec(text)?.[1])
     expect(exposure <= 1.5, `exposure ${exposure}`)

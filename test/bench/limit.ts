@@ -6,7 +6,7 @@ import { withService } from './fleet/make-setup.ts'
 import type { ServiceSetup } from './fleet/service.ts'
 import { latencyOf, sendTraffic, type Latency } from './fleet/traffic.ts'
 import { cpuS, loadAverage } from './machine.ts'
-import { MemoryLimit, type MemoryUse } from './memory-limit.ts'
+import { MemoryLimit, type MemoryUse } from '../fixtures/memory-limit.ts'
 import { countOf, markdown, publish, runBench, say } from './options.ts'
 import type { SimulatorProcess } from './simulator-process.ts'
 

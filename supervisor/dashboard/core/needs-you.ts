@@ -25,6 +25,7 @@ const REMEDIES: Record<TodoAction, Remedy> = {
   remove_one: 'open',
   free_disk: 'open',
   check_disk: 'open',
+  free_memory: 'open',
   check_backup: 'open',
 }
 

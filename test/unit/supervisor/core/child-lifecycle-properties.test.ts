@@ -67,7 +67,14 @@ t.test('whatever happens: one process at a time, each with a deadline, and start
         if (alive === undefined) return
         const generation = alive
         alive = undefined
-        step({ type: 'exited', generation, code, signal: code === null ? 'SIGKILL' : null, random })
+        step({
+          type: 'exited',
+          generation,
+          code,
+          signal: code === null ? 'SIGKILL' : null,
+          outOfMemory: code === null,
+          random,
+        })
       }
       for (const { op, code, passMs, random } of ops) {
         switch (op) {
@@ -92,7 +99,7 @@ t.test('whatever happens: one process at a time, each with a deadline, and start
             break
           case 'late': {
             const before = current
-            step({ type: 'exited', generation: current.generation - 1, code, signal: null, random })
+            step({ type: 'exited', generation: current.generation - 1, code, signal: null, outOfMemory: false, random })
             if (current !== before) throw new Error('an old process changed a new one')
             break
           }

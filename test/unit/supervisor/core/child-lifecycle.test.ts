@@ -20,6 +20,7 @@ const crash = (generation = GENERATION): ChildEvent => ({
   generation,
   code: EXIT.crashed.code,
   signal: null,
+  outOfMemory: false,
   random: 0.5,
 })
 const ended = (code: number | null, signal: string | null = null): ChildEvent => ({
@@ -27,6 +28,7 @@ const ended = (code: number | null, signal: string | null = null): ChildEvent =>
   generation: GENERATION,
   code,
   signal,
+  outOfMemory: false,
   random: 0.5,
 })
 

@@ -3,10 +3,14 @@ import { EXIT, type ExitName } from '../../../../shared/exit-codes.ts'
 import type { Reason } from '../../../../shared/states.ts'
 import { afterUnwantedExit, HEALTHY_AFTER_MS, type AfterExit } from '../../../../supervisor/core/restart-policy.ts'
 
-const exit = (code: number | null, more: { signal?: string; hung?: boolean; uptimeMs?: number } = {}) => ({
+const exit = (
+  code: number | null,
+  more: { signal?: string; hung?: boolean; outOfMemory?: boolean; uptimeMs?: number } = {},
+) => ({
   code,
   signal: null,
   hung: false,
+  outOfMemory: false,
   uptimeMs: 1000,
   ...more,
 })
@@ -51,6 +55,18 @@ t.test('a healthy minute makes the next crash a first one', async (t) => {
   t.match(afterUnwantedExit(exit(70, { uptimeMs: HEALTHY_AFTER_MS - 1 }), 8, 0.5), { failures: 9, delayMs: 30_000 })
   t.match(afterUnwantedExit(exit(70, { uptimeMs: HEALTHY_AFTER_MS }), 8, 0.5), { failures: 1, delayMs: 1000 })
 })
+
+t.test(
+  'one that finds no memory comes back as soon as any other, and later and later while it finds none',
+  async (t) => {
+    const killed = (uptimeMs: number, failures: number) =>
+      afterUnwantedExit(exit(null, { signal: 'SIGKILL', outOfMemory: true, uptimeMs }), failures, 0.5)
+    const reason = 'out_of_memory'
+    t.strictSame(killed(HEALTHY_AFTER_MS, 9), { do: 'restart', delayMs: 1000, failures: 1, reason })
+    t.strictSame(killed(1000, 5), { do: 'restart', delayMs: 32_000, failures: 6, reason })
+    t.strictSame(killed(1000, 40), { do: 'restart', delayMs: 600_000, failures: 41, reason })
+  },
+)
 
 t.test('the delay spreads with the random number', async (t) => {
   t.match(afterUnwantedExit(exit(70), 0, 0), { delayMs: 900 })
