@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
+import { messageOf } from '../../shared/errors.ts'
 import { testPhones } from '../fixtures/paired-fleet.ts'
 import { withService } from './fleet/make-setup.ts'
 import type { ServiceSetup } from './fleet/service.ts'
@@ -70,10 +71,11 @@ async function measureStep(
   const left = new Set(fresh)
   const pair = async (phone: string): Promise<void> => {
     for (let scan = 1; scan <= SCANS && left.has(phone); scan++) {
-      await service.pair(phone).then(
-        () => left.delete(phone),
-        (error: unknown) => say(`${phone}, scan ${scan}: ${String(error)}`),
-      )
+      const failure = await service.pair(phone).then(() => undefined, messageOf)
+      if (failure === undefined) left.delete(phone)
+      else say(`Account ${phones.indexOf(phone) + 1}, scan ${scan}: ${failure}`)
+      // The service says itself that there is no room.
+      if (failure?.includes('out_of_memory')) return
     }
   }
   await Promise.all(fresh.map((phone) => limit(() => pair(phone))))
