@@ -38,7 +38,7 @@ export const ERRORS = {
     meaning: 'Too many wrong tokens from this address, or too many event streams.',
   },
   internal: { httpStatus: 500, meaning: 'A bug: the log has the details.' },
-  out_of_memory: { httpStatus: 503, meaning: 'The machine has no memory for another account.' },
+  out_of_memory: { httpStatus: 503, meaning: 'The machine has no memory for this.' },
   storage_unavailable: { httpStatus: 503, meaning: 'The disk refused a write.' },
   shutting_down: { httpStatus: 503, meaning: 'The service is stopping.' },
   bad_config: { httpStatus: 500, meaning: 'The configuration can not be used.' },

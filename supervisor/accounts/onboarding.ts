@@ -114,8 +114,12 @@ function phoneOf(text: string): string {
   )
 }
 
-/** @throws AppError too_many_accounts, out_of_memory */
-function assertRoom({ registry, fleet, maxAccounts }: OnboardingDeps): void {
+/** For one account more. @throws AppError too_many_accounts, out_of_memory */
+export function assertRoom({
+  registry,
+  fleet,
+  maxAccounts,
+}: Pick<OnboardingDeps, 'registry' | 'fleet' | 'maxAccounts'>): void {
   if (registry.size >= maxAccounts) {
     throw new AppError(
       'too_many_accounts',
@@ -123,7 +127,7 @@ function assertRoom({ registry, fleet, maxAccounts }: OnboardingDeps): void {
     )
   }
   // A pairing takes twice what an account needs afterwards.
-  if (fleet.trouble?.kind === 'out_of_memory') throw new AppError('out_of_memory', fleet.trouble.message)
+  if (fleet.memoryShortage !== null) throw new AppError('out_of_memory', fleet.memoryShortage)
 }
 
 /**

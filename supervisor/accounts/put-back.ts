@@ -5,6 +5,7 @@ import { isSamePhone, maskPhone } from '../../shared/phone.ts'
 import { findPutBacks, finishPutBack, putBackSession, unfinishedPutBacks } from '../../shared/session/put-back.ts'
 import { SessionError } from '../../shared/session/session-error.ts'
 import type { Fleet } from '../fleet/fleet.ts'
+import { assertRoom } from './onboarding.ts'
 import type { Registry } from './registry.ts'
 import { findSetAside, type SetAsideSession } from './set-aside-sessions.ts'
 
@@ -24,10 +25,10 @@ const START_LOCK_WAIT_MS = 10_000
 /**
  * Puts a session that was set aside back as the session of an account, which may have been removed.
  * @throws AppError set_aside_not_found, account_not_found, account_removing, session_mismatch, too_many_accounts,
- *   session_in_use, storage_unavailable, shutting_down
+ *   out_of_memory, session_in_use, storage_unavailable, shutting_down
  */
 export async function putBackToAccount(accountId: string, id: string, deps: PutBackDeps): Promise<void> {
-  const { registry, fleet, clock, sessionsPath, maxAccounts } = deps
+  const { registry, fleet, clock, sessionsPath } = deps
   fleet.assertRunning()
   const session = await findSetAside(sessionsPath, id).catch((error: unknown) => {
     throw new AppError('storage_unavailable', `The sessions that were set aside can't be read: ${messageOf(error)}.`)
@@ -50,12 +51,7 @@ export async function putBackToAccount(accountId: string, id: string, deps: PutB
     )
   }
   refuseOtherPhone(accountId, session, registry)
-  if (known === undefined && registry.size >= maxAccounts) {
-    throw new AppError(
-      'too_many_accounts',
-      `There are ${registry.size} accounts, and MAX_ACCOUNTS is ${maxAccounts}. Remove one, or raise MAX_ACCOUNTS.`,
-    )
-  }
+  if (known === undefined) assertRoom(deps)
   const record = known?.record ?? {
     accountId,
     name: session.ownerName ?? accountId,

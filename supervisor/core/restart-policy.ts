@@ -11,10 +11,11 @@ import type { Reason } from '../../shared/states.ts'
 export const HEALTHY_AFTER_MS = 60_000
 
 /**
- * A worker that finds no memory, again and again, takes a login and a third of a second of CPU each time: seldom, then. One
- * alone, of an account that was connected for a minute, comes back after a second like any other.
+ * A worker that finds no memory, again and again, takes a login and a third of a second of CPU each time: seldom, then, and
+ * a minute proves nothing, since the next one that wants memory may end it. After one that lived as long as the longest pause,
+ * it comes back after a second like any other.
  */
-const NO_MEMORY_BACKOFF = { ...BACKOFF, capMs: 10 * 60_000 }
+export const NO_MEMORY_BACKOFF = { ...BACKOFF, capMs: 10 * 60_000 }
 
 export interface ChildExit {
   /** The exit code; null when a signal ended the process. */
@@ -39,7 +40,8 @@ export type AfterExit =
  */
 export function afterUnwantedExit(exit: ChildExit, failures: number, random: number): AfterExit {
   const name = exit.code === null ? undefined : exitNameOf(exit.code)
-  const count = exit.uptimeMs >= HEALTHY_AFTER_MS ? 1 : failures + 1
+  const healthyAfterMs = exit.outOfMemory ? NO_MEMORY_BACKOFF.capMs : HEALTHY_AFTER_MS
+  const count = exit.uptimeMs >= healthyAfterMs ? 1 : failures + 1
   if (name !== undefined && EXIT[name].restart === 'at_once') {
     return { do: 'restart', delayMs: 0, failures: 0, reason: 'starting' }
   }

@@ -1,7 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { parseFromWorker, type FromWorker, type ToWorker } from '../../shared/ipc.ts'
-import { OOM_SCORES, setOomScore } from '../../shared/oom-score.ts'
 
 /** How a process ended; `code` and `signal` are both null when it could not even be started. */
 export interface ProcessEnd {
@@ -65,7 +64,6 @@ export function forkWorker(
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
-  if (child.pid !== undefined) setOomScore(child.pid, OOM_SCORES.begun)
   child.on('message', (raw) => {
     const message = parseFromWorker(raw)
     if (message !== undefined && !ended) onMessage(message)

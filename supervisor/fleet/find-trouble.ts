@@ -31,7 +31,6 @@ export function findTrouble(
     return { kind, sinceMs, accounts, message, nextProbeAtMs: nextMs }
   }
   if (hold !== null) return tell('connects_paused', hold.sinceMs, registry.size)
-  if (memory.trouble !== null) return tell('out_of_memory', memory.trouble.sinceMs, memory.trouble.accounts)
   if (stuck !== null) {
     const outdated = registry.all().filter(({ connection }) => connection?.reason === 'client_outdated')
     return tell('client_outdated', stuck.sinceMs, outdated.length)
@@ -41,5 +40,7 @@ export function findTrouble(
     return tell(kindOf(reasons), trouble.sinceMs, reasons.length, nextProbeAtMs)
   }
   if (refusals.trouble !== null) return tell('mass_refusal', refusals.trouble.sinceMs, refusals.trouble.accounts)
+  // Last: it is no reason for a connect to fail, and must not hide one.
+  if (memory.trouble !== null) return tell('out_of_memory', memory.trouble.sinceMs, memory.trouble.accounts)
   return null
 }

@@ -60,6 +60,11 @@ export class Fleet {
     return this.#workers.trouble
   }
 
+  /** Why no account can be added; null while there is memory. */
+  get memoryShortage(): string | null {
+    return this.#workers.memoryShortage
+  }
+
   /** Set while the operator lets nobody connect. */
   get connectsPaused(): boolean {
     return this.#hold.isPaused

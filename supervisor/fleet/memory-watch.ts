@@ -1,7 +1,16 @@
-import { readFileSync } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
+import { errnoOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
-import { judgeKill, noShortage, shortageAt, type MemoryShortage } from '../core/memory-shortage.ts'
+import {
+  accountsShortOf,
+  forgetShortage,
+  judgeKill,
+  noShortage,
+  noteShortage,
+  type MemoryShortage,
+} from '../core/memory-shortage.ts'
+import type { ProcessEnd } from './child-process.ts'
+import { openOomCounter } from './oom-kills.ts'
 
 /** The shell of core/memory-shortage.ts. */
 export class MemoryWatch {
@@ -13,7 +22,7 @@ export class MemoryWatch {
   #sinceMs: number | null = null
 
   /** @param count the kernel's kills for want of memory so far; null where they can't be read */
-  constructor(clock: Clock, log: Log, count: () => number | null = countOomKills) {
+  constructor(clock: Clock, log: Log, count = openOomCounter()) {
     this.#clock = clock
     this.#log = log
     this.#count = count
@@ -22,18 +31,26 @@ export class MemoryWatch {
 
   /** Accounts whose worker was killed for want of memory within minutes, and since when (epoch ms); null while there are none. */
   get trouble(): { sinceMs: number; accounts: number } | null {
-    const short = shortageAt(this.#shortage, this.#clock.monotonicMs())
-    if (short === null) this.#sinceMs = null
-    return short === null || this.#sinceMs === null ? null : { sinceMs: this.#sinceMs, accounts: short.accounts }
+    const accounts = accountsShortOf(this.#shortage, this.#clock.monotonicMs())
+    if (accounts === 0) this.#sinceMs = null
+    return this.#sinceMs === null ? null : { sinceMs: this.#sinceMs, accounts }
   }
 
-  /** @returns whether this end, by a signal that nobody here sent, was the kernel's for want of memory */
-  judge(accountId: string, signal: string | null): boolean {
-    if (signal !== 'SIGKILL') return false
-    const before = this.trouble
-    const { shortage, outOfMemory } = judgeKill(this.#shortage, accountId, this.#count(), this.#clock.monotonicMs())
-    this.#shortage = shortage
-    if (outOfMemory && before === null) {
+  /** @returns whether this end, which nobody here brought about, was for want of memory */
+  judge(accountId: string, { signal, error }: Pick<ProcessEnd, 'signal' | 'error'>): boolean {
+    const wasShort = this.trouble !== null
+    const nowMs = this.#clock.monotonicMs()
+    let outOfMemory = false
+    if (signal === 'SIGKILL') {
+      const judged = judgeKill(this.#shortage, accountId, this.#count(), nowMs)
+      this.#shortage = judged.shortage
+      outOfMemory = judged.outOfMemory
+    } else if (error !== undefined && errnoOf(error) === 'ENOMEM') {
+      // Not even the fork found any.
+      this.#shortage = noteShortage(this.#shortage, accountId, nowMs)
+      outOfMemory = true
+    }
+    if (outOfMemory && !wasShort) {
       this.#sinceMs = this.#clock.nowMs()
       this.#log.error(
         { event: 'memory.short', accountId },
@@ -42,17 +59,9 @@ export class MemoryWatch {
     }
     return outOfMemory
   }
-}
 
-/**
- * Processes of this machine that the kernel has killed because memory, or a control group's share of it, ran out. Null on a kernel that
- * does not say (before Linux 4.13, some containers).
- */
-function countOomKills(): number | null {
-  try {
-    const count = /^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1]
-    return count === undefined ? null : Number(count)
-  } catch {
-    return null
+  /** The operator has paused or removed the account. */
+  forget(accountId: string): void {
+    this.#shortage = forgetShortage(this.#shortage, accountId)
   }
 }

@@ -164,8 +164,9 @@ export class SessionCommands {
       case 'storage_failed':
       case 'worker_crashed':
       case 'worker_hung':
-      case 'out_of_memory':
         throw new AppError('storage_unavailable', `The session was not recovered: ${why}`)
+      case 'out_of_memory':
+        throw new AppError('out_of_memory', `The session was not recovered: ${why}`)
       default:
         return null
     }

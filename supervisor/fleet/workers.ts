@@ -2,11 +2,13 @@ import type { Clock, Timer } from '../../shared/clock.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import type { ClientVersion, FromWorker, LogLine, ToWorker } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
+import { OOM_SCORES, setOomScore } from '../../shared/oom-score.ts'
 import { applyMessage } from '../accounts/apply-message.ts'
 import { receiptFor, tellReceived } from '../accounts/received.ts'
 import { newProcess, type Account, type Registry } from '../accounts/registry.ts'
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
+import { describeTrouble } from '../core/fleet-trouble.ts'
 import { recentRestarts } from '../core/recent-restarts.ts'
 import { Retirements } from '../core/retirements.ts'
 import { forkWorker, type ProcessEnd, type WorkerProcess } from './child-process.ts'
@@ -110,6 +112,12 @@ export class Workers {
     return findTrouble(this.#options.registry, this.#gate, this.#versions, this.#refusals, this.#memory)
   }
 
+  /** Why no account can be added; null while there is memory. */
+  get memoryShortage(): string | null {
+    const short = this.#memory.trouble
+    return short === null ? null : describeTrouble('out_of_memory', short.accounts, null)
+  }
+
   /** Lets no account connect from now on (epoch ms), or (null) again all of them in turn. */
   setHold(sinceMs: number | null): void {
     this.#gate.setHold(sinceMs)
@@ -207,6 +215,7 @@ export class Workers {
       const byOperator = event.type === 'start' || event.type === 'stop'
       // What was asked of a process that is not to come is not left for another one.
       const isOver = event.type === 'stop' && event.again !== true
+      if (isOver) this.#memory.forget(accountId)
       registry.put({
         ...account,
         child,
@@ -279,6 +288,7 @@ export class Workers {
     this.#processes.set(accountId, process)
     if (process.pid === undefined) return
     const { pid } = process
+    setOomScore(pid, account.hasConnected ? OOM_SCORES.begun : OOM_SCORES.unproven)
     log.info({ event: 'child.spawned', accountId, pid, generation }, 'Worker')
     const nowMs = clock.nowMs()
     this.#change(accountId, ({ restartsAtMs }) => ({
@@ -309,7 +319,7 @@ export class Workers {
         return this.dispatch(accountId, { type: 'heartbeat', generation })
       case 'retire_request': {
         const isConnected = account.connection?.status === 'connected'
-        // A fresh process is smaller than the one that asks: no memory is no reason to wait.
+        // A fresh process is smaller than the one that asks: want of memory is no reason to wait.
         const isTroubled = this.trouble !== null && this.trouble.kind !== 'out_of_memory'
         const fleet = { isPaused: this.hold !== null, isTroubled, nowMs: clock.monotonicMs() }
         if (this.#retirements.allows({ accountId, isConnected, ...fleet })) this.send(accountId, { type: 'retire' })
@@ -373,7 +383,7 @@ export class Workers {
     const { state } = account.child
     const wanted = state.name === 'stopping' || end.code === EXIT.renew.code
     const killedHere = 'killed' in state && state.killed
-    const outOfMemory = !killedHere && this.#memory.judge(accountId, end.signal)
+    const outOfMemory = !killedHere && this.#memory.judge(accountId, end)
     log[wanted ? 'info' : 'warn'](
       {
         event: 'child.exited',

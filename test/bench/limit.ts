@@ -98,7 +98,7 @@ async function measureStep(
     connected: summary.connected,
     ...use,
     kills: use.kills - kills,
-    eachMib: Number(((use.anonymousMib + use.kernelMib) / phones.length).toFixed(2)),
+    eachMib: Number(((use.anonymousMib + use.kernelMib) / Math.max(1, paired.length)).toFixed(2)),
     cpuPercent,
     latency: latencyOf(service, sent),
     load: loadAverage(),
@@ -176,7 +176,7 @@ await runBench(USAGE, async () => {
       },
     )
   } finally {
-    memory.remove()
+    await memory.remove().catch((error: unknown) => say(messageOf(error)))
   }
   await publish('limit', { memoryMib, everyS, rows, aftermath }, markdown(HEAD, rows.map(cellsOf)), values.json)
 })

@@ -12,7 +12,7 @@ const AMPLE_MIB = 4000
 
 t.test(
   'where memory runs out, the account that was added last has none',
-  { skip: leftOutWithoutMemoryLimit() },
+  { skip: await leftOutWithoutMemoryLimit() },
   async (t) => {
     const memory = new MemoryLimit(AMPLE_MIB)
     t.teardown(() => memory.remove())

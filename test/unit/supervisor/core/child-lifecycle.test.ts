@@ -120,6 +120,14 @@ const TABLE: [title: string, from: Child, event: ChildEvent, nowMs: number, to: 
     [],
   ],
   [
+    'running, no memory',
+    { ...running, failures: 5 },
+    { type: 'exited', generation: GENERATION, code: null, signal: 'SIGKILL', outOfMemory: true, random: 0.5 },
+    2000,
+    { failures: 6, state: { name: 'backing_off', untilMs: 34_000, reason: 'out_of_memory' } },
+    [],
+  ],
+  [
     'running, heartbeat',
     running,
     { type: 'heartbeat', generation: GENERATION },

@@ -1,7 +1,12 @@
 import t from 'tap'
 import { EXIT, type ExitName } from '../../../../shared/exit-codes.ts'
 import type { Reason } from '../../../../shared/states.ts'
-import { afterUnwantedExit, HEALTHY_AFTER_MS, type AfterExit } from '../../../../supervisor/core/restart-policy.ts'
+import {
+  afterUnwantedExit,
+  HEALTHY_AFTER_MS,
+  NO_MEMORY_BACKOFF,
+  type AfterExit,
+} from '../../../../supervisor/core/restart-policy.ts'
 
 const exit = (
   code: number | null,
@@ -62,7 +67,9 @@ t.test(
     const killed = (uptimeMs: number, failures: number) =>
       afterUnwantedExit(exit(null, { signal: 'SIGKILL', outOfMemory: true, uptimeMs }), failures, 0.5)
     const reason = 'out_of_memory'
-    t.strictSame(killed(HEALTHY_AFTER_MS, 9), { do: 'restart', delayMs: 1000, failures: 1, reason })
+    t.strictSame(killed(86_400_000, 0), { do: 'restart', delayMs: 1000, failures: 1, reason })
+    t.strictSame(killed(NO_MEMORY_BACKOFF.capMs, 9), { do: 'restart', delayMs: 1000, failures: 1, reason })
+    t.strictSame(killed(HEALTHY_AFTER_MS, 5), { do: 'restart', delayMs: 32_000, failures: 6, reason })
     t.strictSame(killed(1000, 5), { do: 'restart', delayMs: 32_000, failures: 6, reason })
     t.strictSame(killed(1000, 40), { do: 'restart', delayMs: 600_000, failures: 41, reason })
   },

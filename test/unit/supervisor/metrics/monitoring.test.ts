@@ -89,9 +89,9 @@ t.test('the metrics say what is known of each account', async (t) => {
     }
     const alerts = file('alerts.yml')
     const count = (what: RegExp): number => [...alerts.matchAll(what)].length
-    t.equal(count(/- alert: /g), 12)
+    t.equal(count(/- alert: /g), 13)
     for (const part of [/^ +expr: /gm, /severity: (critical|warning)/g, /^ +summary: /gm, /^ +description: /gm]) {
-      t.equal(count(part), 12, String(part))
+      t.equal(count(part), 13, String(part))
     }
     const { panels } = JSON.parse(file('grafana-dashboard.json')) as {
       panels: { id: number; targets: { expr: string }[] }[]
