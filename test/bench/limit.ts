@@ -8,7 +8,7 @@ import type { ServiceSetup } from './fleet/service.ts'
 import { latencyOf, sendTraffic, type Latency } from './fleet/traffic.ts'
 import { cpuS, loadAverage } from './machine.ts'
 import { MemoryLimit, type MemoryUse } from '../fixtures/memory-limit.ts'
-import { countOf, markdown, publish, runBench, say } from './options.ts'
+import { countOf, markdown, publish, runBench, say, UsageError } from './options.ts'
 import type { SimulatorProcess } from './simulator-process.ts'
 
 /**
@@ -155,6 +155,7 @@ await runBench(USAGE, async () => {
   const step = countOf('--step', values.step, 900)
   const upTo = countOf('--up-to', values['up-to'], 900)
   const everyS = countOf('--every', values.every, 600)
+  if (upTo < from) throw new UsageError(`--up-to is ${upTo}, and --from ${from}: use as many or more.`)
   const memory = new MemoryLimit(memoryMib)
   const rows: Row[] = []
   let aftermath: Aftermath | undefined
