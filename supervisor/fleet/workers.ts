@@ -1,5 +1,4 @@
 import type { Clock, Timer } from '../../shared/clock.ts'
-import { EXIT } from '../../shared/exit-codes.ts'
 import type { ClientVersion, FromWorker, LogLine, ToWorker } from '../../shared/ipc.ts'
 import type { Log } from '../../shared/log.ts'
 import { OOM_SCORES, setOomScore } from '../../shared/oom-score.ts'
@@ -23,6 +22,7 @@ import type { SessionWatch } from './session-watch.ts'
 import { Snapshots, type SnapshotAnswer } from './snapshots.ts'
 import { startMessageOf, type FleetStart } from './start-message.ts'
 import { StartQueue } from './start-queue.ts'
+import { judgeEnd, tellEnd } from './worker-end.ts'
 import type { WorkerProgram } from './worker-program.ts'
 
 /**
@@ -51,9 +51,6 @@ export interface WorkersOptions {
 
 /** Reading and handing over the largest session takes well under a second; a worker that takes this long hangs. */
 const SNAPSHOT_DEADLINE_MS = 15_000
-
-/** A worker that ends like this, as it may do while it is asked to stop, had no session open or has closed it. */
-const NOTHING_TO_FLUSH: ReadonlySet<number> = new Set([EXIT.ok.code, EXIT.sessionDamaged.code, EXIT.sessionLocked.code])
 
 /** From SIGKILL to the end of the process; only a process stuck in the kernel takes longer. */
 const KILL_GRACE_MS = 3000
@@ -379,24 +376,9 @@ export class Workers {
     this.#codes.giveUp(accountId)
     this.#snapshots.giveUp(accountId)
     this.#retirements.ended(accountId)
-    if (end.code !== null && NOTHING_TO_FLUSH.has(end.code)) this.#flushed.add(accountId)
-    const { state } = account.child
-    const wanted = state.name === 'stopping' || end.code === EXIT.renew.code
-    const killedHere = 'killed' in state && state.killed
-    const outOfMemory = !killedHere && this.#memory.judge(accountId, end)
-    log[wanted ? 'info' : 'warn'](
-      {
-        event: 'child.exited',
-        accountId,
-        pid: account.process?.pid,
-        code: end.code,
-        signal: end.signal,
-        wanted,
-        ...(outOfMemory ? { cause: 'out of memory' } : {}),
-        ...(end.error ? { cause: end.error.message } : {}),
-      },
-      'Worker',
-    )
+    const { wanted, flushed, outOfMemory } = judgeEnd(account, end, this.#memory)
+    if (flushed) this.#flushed.add(accountId)
+    tellEnd(account, end, { wanted, outOfMemory }, log)
     this.#change(accountId, ({ crashCount, process, cpuBeforeMs }) => ({
       process: null,
       cpuBeforeMs: cpuBeforeMs + (process?.cpu?.usedMs ?? 0),
