@@ -136,7 +136,7 @@ export const TODOS: Readonly<Partial<Record<Reason, Todo>>> = {
   ),
   out_of_memory: helpful(
     'free_memory',
-    'Pause or remove other accounts, then restart this one; or give the machine more memory. The account goes on trying.',
+    'Pause or remove another account, and this one tries at once; or give the machine more memory. It goes on trying by itself.',
   ),
   restore_waiting: helpful(
     'check_backup',

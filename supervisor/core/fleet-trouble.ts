@@ -45,7 +45,7 @@ export function describeTrouble(kind: TroubleKind, accounts: number, version: st
     case 'connects_paused':
       return 'All connects are paused by the operator: nothing that is down comes back before they are resumed.'
     case 'out_of_memory':
-      return `This machine has run out of memory: within a quarter of an hour the workers of ${many} were ended by the kernel. Those that had just begun went first, and go on trying, up to ten minutes apart; no account can be added. Pause or remove some and restart the others, or give the machine more memory.`
+      return `This machine has run out of memory: within a quarter of an hour the workers of ${many} were ended by the kernel. Those that had just begun went first, and go on trying, up to ten minutes apart; no account can be added. Pause or remove some, whose memory goes to those that wait, or give the machine more.`
     case 'client_outdated':
       return version === null
         ? `WhatsApp refuses the client version of ${many}: another one is being tried.`

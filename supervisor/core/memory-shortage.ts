@@ -1,3 +1,4 @@
+import type { ChildState } from './child-lifecycle.ts'
 import { NO_MEMORY_BACKOFF } from './restart-policy.ts'
 
 /**
@@ -50,9 +51,27 @@ export function noteShortage(shortage: MemoryShortage, accountId: string, nowMs:
   return { ...shortage, kills: [...kept, { accountId, atMs: nowMs }] }
 }
 
-/** The account is not to run any more: what it took is there for others. */
+/** The account is not to run any more, or another one's memory is there for it. */
 export function forgetShortage(shortage: MemoryShortage, accountId: string): MemoryShortage {
   return { ...shortage, kills: shortage.kills.filter((kill) => kill.accountId !== accountId) }
+}
+
+/** Which account gets memory that has become free: the one that would try next; undefined where none waits for any. */
+export function nextForMemory(
+  accounts: readonly {
+    readonly record: { readonly accountId: string }
+    readonly child: { readonly state: ChildState }
+  }[],
+): string | undefined {
+  let next: { accountId: string; untilMs: number } | undefined
+  for (const { record, child } of accounts) {
+    const { state } = child
+    if (state.name !== 'backing_off' || state.reason !== 'out_of_memory') continue
+    if (next === undefined || state.untilMs < next.untilMs) {
+      next = { accountId: record.accountId, untilMs: state.untilMs }
+    }
+  }
+  return next?.accountId
 }
 
 /** How many accounts lost their worker within the last SHORT_FOR_MS. */

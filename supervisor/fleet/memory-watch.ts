@@ -1,10 +1,12 @@
 import type { Clock } from '../../shared/clock.ts'
 import { errnoOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
+import type { Account } from '../accounts/registry.ts'
 import {
   accountsShortOf,
   forgetShortage,
   judgeKill,
+  nextForMemory,
   noShortage,
   noteShortage,
   type MemoryShortage,
@@ -63,5 +65,17 @@ export class MemoryWatch {
   /** The operator has paused or removed the account. */
   forget(accountId: string): void {
     this.#shortage = forgetShortage(this.#shortage, accountId)
+  }
+
+  /**
+   * An account's worker has ended. If for good, its memory is there for another one, which lacks it no more.
+   * @returns the account that shall try at once; undefined where the end was not for good, or none waits
+   */
+  giveRoomOf(accountId: string, accounts: readonly Account[]): string | undefined {
+    const ended = accounts.find(({ record }) => record.accountId === accountId)?.child.state.name
+    if (ended !== 'absent' && ended !== 'given_up') return undefined
+    const next = nextForMemory(accounts)
+    if (next !== undefined) this.forget(next)
+    return next
   }
 }

@@ -49,3 +49,14 @@ export function tellEnd(
     'Worker',
   )
 }
+
+/** What changes in an account when its process has ended. */
+export function withoutProcess({ crashCount, process, cpuBeforeMs }: Account, wanted: boolean): Partial<Account> {
+  return {
+    process: null,
+    cpuBeforeMs: cpuBeforeMs + (process?.cpu?.usedMs ?? 0),
+    connection: null,
+    qr: null,
+    crashCount: crashCount + (wanted ? 0 : 1),
+  }
+}

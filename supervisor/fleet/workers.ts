@@ -22,7 +22,7 @@ import type { SessionWatch } from './session-watch.ts'
 import { Snapshots, type SnapshotAnswer } from './snapshots.ts'
 import { startMessageOf, type FleetStart } from './start-message.ts'
 import { StartQueue } from './start-queue.ts'
-import { judgeEnd, tellEnd } from './worker-end.ts'
+import { judgeEnd, tellEnd, withoutProcess } from './worker-end.ts'
 import type { WorkerProgram } from './worker-program.ts'
 
 /**
@@ -379,15 +379,12 @@ export class Workers {
     const { wanted, flushed, outOfMemory } = judgeEnd(account, end, this.#memory)
     if (flushed) this.#flushed.add(accountId)
     tellEnd(account, end, { wanted, outOfMemory }, log)
-    this.#change(accountId, ({ crashCount, process, cpuBeforeMs }) => ({
-      process: null,
-      cpuBeforeMs: cpuBeforeMs + (process?.cpu?.usedMs ?? 0),
-      connection: null,
-      qr: null,
-      crashCount: crashCount + (wanted ? 0 : 1),
-    }))
+    this.#change(accountId, (now) => withoutProcess(now, wanted))
     const { code, signal } = end
     this.dispatch(accountId, { type: 'exited', generation, code, signal, outOfMemory, random: random() })
+    const next = this.#stopping ? undefined : this.#memory.giveRoomOf(accountId, registry.all())
+    // Its turn comes early. If there is not enough for it either, its pauses go on growing.
+    if (next !== undefined) this.dispatch(next, { type: 'deadline', lateMs: 0 })
     this.#change(accountId, ({ child, fault }) => {
       const reason = child.state.name === 'backing_off' || child.state.name === 'given_up' ? child.state.reason : null
       return reason === null || fault !== null ? {} : { fault: { reason, message: null } }

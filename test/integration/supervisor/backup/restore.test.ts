@@ -106,8 +106,8 @@ t.test('of five accounts one is whole, and the others are not there, damaged, or
     async (t) => {
       target.fault = null
       await says(both, 'disconnected restore_failed')
-      t.equal(second.lines().filter(({ event }) => event === 'backup.unusable').length, 3, 'each is looked at once')
       for (const id of [lost, one]) await second.connected(id)
+      t.equal(second.lines().filter(({ event }) => event === 'backup.unusable').length, 3, 'each is looked at once')
       const restored = second.lines().filter(({ event }) => event === 'session.restored')
       t.same(restored.map(({ accountId }) => accountId).sort(), [lost, one].sort(), 'the whole one was not touched')
       t.equal(simulator.events(mark).filter(({ type }) => type === 'qr.offered').length, 0)

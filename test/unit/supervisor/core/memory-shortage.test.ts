@@ -1,5 +1,13 @@
 import t from 'tap'
-import { accountsShortOf, judgeKill, noShortage, SHORT_FOR_MS } from '../../../../supervisor/core/memory-shortage.ts'
+import type { ChildState } from '../../../../supervisor/core/child-lifecycle.ts'
+import {
+  accountsShortOf,
+  forgetShortage,
+  judgeKill,
+  nextForMemory,
+  noShortage,
+  SHORT_FOR_MS,
+} from '../../../../supervisor/core/memory-shortage.ts'
 
 t.test('a kill is for want of memory where the count of the kernel has grown', async (t) => {
   const first = judgeKill(noShortage(3), 'a', 4, 1000)
@@ -44,4 +52,23 @@ t.test('a count that can not be read once is not forgotten', async (t) => {
   const unread = judgeKill(noShortage(3), 'a', null, 1000)
   t.equal(unread.outOfMemory, false)
   t.equal(judgeKill(unread.shortage, 'b', 4, 2000).outOfMemory, true)
+})
+
+t.test('memory that is free goes to the account that would try next', async (t) => {
+  const waits = { name: 'backing_off', reason: 'out_of_memory' } as const
+  const account = (accountId: string, state: ChildState) => ({ record: { accountId }, child: { state } })
+  t.equal(
+    nextForMemory([
+      account('runs', { name: 'running', sinceMs: 0, heartbeatMs: 0, killed: false }),
+      account('crashed', { name: 'backing_off', reason: 'worker_crashed', untilMs: 1 }),
+      account('late', { ...waits, untilMs: 500 }),
+      account('soon', { ...waits, untilMs: 100 }),
+      account('later', { ...waits, untilMs: 900 }),
+    ]),
+    'soon',
+  )
+  t.equal(nextForMemory([account('absent', { name: 'absent' })]), undefined)
+  let shortage = noShortage(0)
+  for (const [index, id] of ['a', 'b', 'a'].entries()) ({ shortage } = judgeKill(shortage, id, index + 1, 1000))
+  t.equal(accountsShortOf(forgetShortage(shortage, 'a'), 1000), 1)
 })
