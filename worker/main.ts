@@ -81,12 +81,16 @@ async function run(): Promise<void> {
   // However the process ends, but for a signal: what the log still has to say is said, within half a second.
   process.on('exit', () => log.flush())
 
+  const oomScore = new OomScore()
   const account = new Account({
     start,
     clock: systemClock,
     log,
     random: Math.random,
-    send,
+    send: (message) => {
+      if (message.type === 'connection' && message.status === 'connected') oomScore.connected()
+      return send(message)
+    },
     exit: (code) => process.exit(code),
   })
 
@@ -130,7 +134,6 @@ async function run(): Promise<void> {
 
   let lastBeatMs = systemClock.monotonicMs()
   const health = new HealthWatch(start.retirement, systemClock, log)
-  const oomScore = new OomScore()
   const collection = new IdleCollection(start.accountId, systemClock, log)
   const beat = (): void => {
     const nowMs = systemClock.monotonicMs()

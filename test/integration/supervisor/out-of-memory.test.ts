@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { systemClock } from '../../../shared/clock.ts'
+import { OOM_SCORES } from '../../../shared/oom-score.ts'
 import { createApp } from '../../fixtures/in-process-app.ts'
 import { leftOutWithoutMemoryLimit, MemoryLimit } from '../../fixtures/memory-limit.ts'
 import { knownPid } from '../../fixtures/known-pid.ts'
@@ -12,6 +13,9 @@ import { startSimulator } from '../../simulator/simulator.ts'
 /** What the service may take beyond what it has with two accounts: less than a worker needs that is not bundled. */
 const ROOM_MIB = 25
 const AMPLE_MIB = 4000
+
+const scoreOf = async (pid: number | null | undefined): Promise<number> =>
+  Number(await readFile(`/proc/${pid}/oom_score_adj`, 'utf8'))
 
 t.test(
   'where memory runs out, the account that was added last has none',
@@ -32,10 +36,11 @@ t.test(
     const ids = await pairAll(service, simulator, [first, second])
     const settled = await service.connected(2)
     const pids = settled.map(({ process }) => process?.pid)
+    for (const pid of pids) t.ok((await scoreOf(pid)) <= OOM_SCORES.connected, 'it has logged in')
     // A minute after its login an account is one that stays.
     await until('both to be settled', async () => {
-      const scores = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/oom_score_adj`, 'utf8')))
-      return scores.every((score) => score.trim() === '500')
+      const scores = await Promise.all(pids.map(scoreOf))
+      return scores.every((score) => score === OOM_SCORES.settled)
     })
 
     // A process that has been killed gives its memory back a moment later than the kernel looks for it: whoever asked for
@@ -65,7 +70,8 @@ t.test(
     memory.set(AMPLE_MIB)
     for (const pid of pids) process.kill(knownPid(pid), 'SIGCONT')
     t.equal((await added).accountId, accountId)
-    await service.account(accountId, ({ qrCode }) => qrCode !== null && qrCode !== undefined)
+    const offered = await service.account(accountId, ({ qrCode }) => qrCode !== null && qrCode !== undefined)
+    t.equal(await scoreOf(offered.process?.pid), OOM_SCORES.unproven, 'it has never been connected')
     t.match(await service.end('SIGTERM'), { code: 0 })
   },
 )
