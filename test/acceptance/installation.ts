@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs'
+import { OOM_SCORES } from '../../shared/oom-score.ts'
 import { pairAll, testPhones } from '../fixtures/paired-fleet.ts'
 import { until } from '../fixtures/until.ts'
 import type { Scene } from './acceptance-command.ts'
@@ -81,9 +82,11 @@ export async function seeInstallation(scene: Scene): Promise<void> {
     const inherited = await container.must('cat', `/proc/${worker}/environ`)
     expect(!/CREDENTIALS|NOTIFY|WATCHDOG|WA_/.test(inherited), `a worker has ${inherited.replaceAll('\0', ' ')}`)
     // Taken back by the worker itself, which has no capabilities here, after a minute of being connected.
-    const score = async (): Promise<string> => (await container.must('cat', `/proc/${worker}/oom_score_adj`)).trim()
-    expect(['1000', '500'].includes(await score()), `a worker's oom_score_adj is ${await score()}`)
-    await until("a worker's oom_score_adj to be 500", async () => (await score()) === '500')
+    const score = async (): Promise<number> => Number(await container.must('cat', `/proc/${worker}/oom_score_adj`))
+    const { connected, settled } = OOM_SCORES
+    const first = await score()
+    expect(first === connected || first === settled, `a connected worker's oom_score_adj is ${first}`)
+    await until(`a worker's oom_score_adj to be ${settled}`, async () => (await score()) === settled)
     const text = await container.must('systemd-analyze', 'security', '--no-pager', 'whatsapp-backend')
     const exposure = Number(/Overall exposure level for .*: ([\d.]+)/.exec(text)?.[1])
     expect(exposure <= 1.5, `exposure ${exposure}`)
