@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { AppError, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import { isSamePhone, maskPhone } from '../../shared/phone.ts'
-import { findPutBacks, finishPutBack, putBackSession, unfinishedPutBacks } from '../../shared/session/put-back.ts'
+import { findPutBacks, finishPutBack, putBackSession } from '../../shared/session/put-back.ts'
 import { SessionError } from '../../shared/session/session-error.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { assertRoom } from './onboarding.ts'
@@ -95,9 +95,9 @@ export async function movePutBack(sessionsPath: string, accountId: string, id: s
   const options = { sessionsPath, accountId, session: id, nowMs }
   try {
     // One that has failed half-way may have its session in place already.
-    const begun = (await unfinishedPutBacks(sessionsPath)).some(
-      (wish) => wish.accountId === accountId && wish.session === id,
-    )
+    const wish = (await findPutBacks(sessionsPath)).find((found) => found.accountId === accountId)
+    if (wish?.session instanceof Error) throw wish.session
+    const begun = wish?.session === id
     await (begun ? finishPutBack : putBackSession)(options, LOCK_WAIT_MS)
   } catch (error) {
     const begun = await isBegun(sessionsPath, accountId)
@@ -138,7 +138,8 @@ export async function finishPutBacks(sessionsPath: string, nowMs: number, log: L
 
 async function isBegun(sessionsPath: string, accountId: string): Promise<boolean> {
   try {
-    return (await unfinishedPutBacks(sessionsPath)).some((wish) => wish.accountId === accountId)
+    // Also one that can't be read; of another account it says nothing of this one.
+    return (await findPutBacks(sessionsPath)).some((wish) => wish.accountId === accountId)
   } catch {
     // Nothing can be read: to keep the account down is the only answer that can't cost a session.
     return true

@@ -51,7 +51,7 @@ export function noteShortage(shortage: MemoryShortage, accountId: string, nowMs:
   return { ...shortage, kills: [...kept, { accountId, atMs: nowMs }] }
 }
 
-/** The account is not to run any more, or another one's memory is there for it. */
+/** The account is not to run any more: what it took is there for others. */
 export function forgetShortage(shortage: MemoryShortage, accountId: string): MemoryShortage {
   return { ...shortage, kills: shortage.kills.filter((kill) => kill.accountId !== accountId) }
 }

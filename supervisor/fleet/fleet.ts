@@ -194,6 +194,7 @@ export class Fleet {
     this.#change(accountId, () => ({ pairingAskedAtMs: this.#options.clock.nowMs() }))
     this.#workers.send(accountId, { type: 'pair' })
     this.#workers.dispatch(accountId, { type: 'start' })
+    this.#workers.hasten(accountId)
   }
 
   /**
@@ -208,7 +209,9 @@ export class Fleet {
         `Account "${accountId}" is connected, and all connects are paused, so it would stay down: resume them first (POST /api/whatsapp/connects/resume).`,
       )
     }
-    if (this.#mayStart(accountId)) this.#workers.dispatch(accountId, { type: 'stop', again: true })
+    if (!this.#mayStart(accountId)) return
+    this.#workers.dispatch(accountId, { type: 'stop', again: true })
+    this.#workers.hasten(accountId)
   }
 
   /** See RestoreFleet in supervisor/backup/restores.ts, here and below. */

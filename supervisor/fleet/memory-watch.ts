@@ -68,14 +68,12 @@ export class MemoryWatch {
   }
 
   /**
-   * An account's worker has ended. If for good, its memory is there for another one, which lacks it no more.
+   * An account's worker has ended. If for good, its memory is there for another one. That this is enough has still to be
+   * seen: the shortage goes on.
    * @returns the account that shall try at once; undefined where the end was not for good, or none waits
    */
   giveRoomOf(accountId: string, accounts: readonly Account[]): string | undefined {
     const ended = accounts.find(({ record }) => record.accountId === accountId)?.child.state.name
-    if (ended !== 'absent' && ended !== 'given_up') return undefined
-    const next = nextForMemory(accounts)
-    if (next !== undefined) this.forget(next)
-    return next
+    return ended === 'absent' || ended === 'given_up' ? nextForMemory(accounts) : undefined
   }
 }

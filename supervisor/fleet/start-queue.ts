@@ -26,6 +26,13 @@ export class StartQueue {
     this.pump()
   }
 
+  /** A person waits for it: its hour is now, its place in the queue stays. */
+  hasten(accountId: string): void {
+    if (!this.#waiting.has(accountId)) return
+    this.#waiting.set(accountId, this.#clock.monotonicMs())
+    this.pump()
+  }
+
   /** The account no longer wants to start, or its start is over, well or not: its slot is free. */
   leave(accountId: string): void {
     this.#waiting.delete(accountId)

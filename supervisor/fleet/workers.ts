@@ -140,6 +140,11 @@ export class Workers {
     this.dispatch(accountId, { type: 'start' })
   }
 
+  /** An operator asked for it: the boot's stagger does not hold it up any more. */
+  hasten(accountId: string): void {
+    this.#queue.hasten(accountId)
+  }
+
   /** To the account's worker; where there is none, nobody hears it. */
   send(accountId: string, message: ToWorker): void {
     this.#processes.get(accountId)?.send(message)

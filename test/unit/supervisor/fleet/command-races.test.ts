@@ -43,6 +43,24 @@ t.test('an account that is just being resumed starts when its put-back is over, 
   t.not(registry.get('a')?.child.state.name, 'absent', 'the operator wants it to run')
 })
 
+t.test('a wish of another account that can not be read is no reason to keep this one down', async (t) => {
+  const { fleet, registry, record, place } = await started(t, 'running')
+  mkdirSync(join(place, '..', '.set-aside', '.put-back-b'))
+  await fleet.putBack(record, ASIDE)
+  t.equal(readFileSync(join(place, 'session.log'), 'utf8'), 'old')
+  t.not(registry.get('a')?.child.state.name, 'absent')
+})
+
+t.test('an account that a person asks for does not wait for its hour in the boot', async (t) => {
+  for (const ask of ['pair', 'restart'] as const) {
+    const { fleet, registry, record } = await started(t, 'running')
+    fleet.boot([record], [600_000])
+    t.equal(registry.get('a')?.child.state.name, 'queued')
+    fleet[ask]('a')
+    t.equal(registry.get('a')?.child.state.name, 'starting', ask)
+  }
+})
+
 t.test('what is asked of an account that is just being removed is refused, and it is removed', async (t) => {
   const { fleet, registry, retired, record, place } = await started(t, 'paused')
   const removed = fleet.remove('a', false)

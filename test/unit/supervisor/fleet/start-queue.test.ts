@@ -49,6 +49,18 @@ t.test('asking twice is asking once, with the first hour', async (t) => {
   t.equal(turns.length, 1)
 })
 
+t.test('whom a person waits for does not wait for its hour, but for a slot', async (t) => {
+  const { queue, names } = started(2)
+  for (const id of ['a', 'b', 'c', 'd']) queue.enqueue(id, 600_000)
+  for (const id of ['d', 'c', 'b', 'nobody']) queue.hasten(id)
+  t.strictSame(names(), ['d', 'c'])
+  queue.leave('d')
+  t.strictSame(names(), ['d', 'c', 'b'])
+  queue.leave('c')
+  t.strictSame(names(), ['d', 'c', 'b'], 'the others keep their hour')
+  queue.stop()
+})
+
 t.test('who leaves while waiting is not started', async (t) => {
   const { clock, queue, names } = started(1)
   for (const id of ['a', 'b', 'c']) queue.enqueue(id, 2000)
