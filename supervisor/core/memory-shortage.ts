@@ -56,22 +56,29 @@ export function forgetShortage(shortage: MemoryShortage, accountId: string): Mem
   return { ...shortage, kills: shortage.kills.filter((kill) => kill.accountId !== accountId) }
 }
 
-/** Which account gets memory that has become free: the one that would try next; undefined where none waits for any. */
-export function nextForMemory(
+/**
+ * A worker has ended. If for good, its memory is there for the account that would try next. That this is enough has still
+ * to be seen: the shortage goes on.
+ * @param ended how its account stands after that
+ * @returns the account that shall try at once; undefined where the end was not for good, or none waits
+ */
+export function heirOfMemory(
+  ended: ChildState | undefined,
   accounts: readonly {
     readonly record: { readonly accountId: string }
     readonly child: { readonly state: ChildState }
   }[],
 ): string | undefined {
-  let next: { accountId: string; untilMs: number } | undefined
+  if (ended?.name !== 'absent' && ended?.name !== 'given_up') return undefined
+  let heir: { accountId: string; untilMs: number } | undefined
   for (const { record, child } of accounts) {
     const { state } = child
     if (state.name !== 'backing_off' || state.reason !== 'out_of_memory') continue
-    if (next === undefined || state.untilMs < next.untilMs) {
-      next = { accountId: record.accountId, untilMs: state.untilMs }
+    if (heir === undefined || state.untilMs < heir.untilMs) {
+      heir = { accountId: record.accountId, untilMs: state.untilMs }
     }
   }
-  return next?.accountId
+  return heir?.accountId
 }
 
 /** How many accounts lost their worker within the last SHORT_FOR_MS. */

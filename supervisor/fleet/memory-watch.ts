@@ -1,12 +1,10 @@
 import type { Clock } from '../../shared/clock.ts'
 import { errnoOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
-import type { Account } from '../accounts/registry.ts'
 import {
   accountsShortOf,
   forgetShortage,
   judgeKill,
-  nextForMemory,
   noShortage,
   noteShortage,
   type MemoryShortage,
@@ -65,15 +63,5 @@ export class MemoryWatch {
   /** The operator has paused or removed the account. */
   forget(accountId: string): void {
     this.#shortage = forgetShortage(this.#shortage, accountId)
-  }
-
-  /**
-   * An account's worker has ended. If for good, its memory is there for another one. That this is enough has still to be
-   * seen: the shortage goes on.
-   * @returns the account that shall try at once; undefined where the end was not for good, or none waits
-   */
-  giveRoomOf(accountId: string, accounts: readonly Account[]): string | undefined {
-    const ended = accounts.find(({ record }) => record.accountId === accountId)?.child.state.name
-    return ended === 'absent' || ended === 'given_up' ? nextForMemory(accounts) : undefined
   }
 }

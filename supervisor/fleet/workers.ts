@@ -8,6 +8,7 @@ import { newProcess, type Account, type Registry } from '../accounts/registry.ts
 import { deadlineOf, stepChild, type ChildEffect, type ChildEvent, type ChildLimits } from '../core/child-lifecycle.ts'
 import type { GateLimits } from '../core/connect-gate.ts'
 import { describeTrouble } from '../core/fleet-trouble.ts'
+import { heirOfMemory } from '../core/memory-shortage.ts'
 import { recentRestarts } from '../core/recent-restarts.ts'
 import { Retirements } from '../core/retirements.ts'
 import { forkWorker, type ProcessEnd, type WorkerProcess } from './child-process.ts'
@@ -387,9 +388,9 @@ export class Workers {
     this.#change(accountId, (now) => withoutProcess(now, wanted))
     const { code, signal } = end
     this.dispatch(accountId, { type: 'exited', generation, code, signal, outOfMemory, random: random() })
-    const next = this.#stopping ? undefined : this.#memory.giveRoomOf(accountId, registry.all())
+    const heir = this.#stopping ? undefined : heirOfMemory(registry.get(accountId)?.child.state, registry.all())
     // Its turn comes early. If there is not enough for it either, its pauses go on growing.
-    if (next !== undefined) this.dispatch(next, { type: 'deadline', lateMs: 0 })
+    if (heir !== undefined) this.dispatch(heir, { type: 'deadline', lateMs: 0 })
     this.#change(accountId, ({ child, fault }) => {
       const reason = child.state.name === 'backing_off' || child.state.name === 'given_up' ? child.state.reason : null
       return reason === null || fault !== null ? {} : { fault: { reason, message: null } }

@@ -58,6 +58,9 @@ await t.test('two hundred accounts on one page', { skip: leftOutWithout('chromiu
   })
 
   await t.test('what happens to one account touches its row and no other', async (t) => {
+    // Each row's picture of its last day comes later than the rows, and moves on with the clock every ten seconds.
+    await page.waitForFunction(`document.querySelectorAll('tbody tr .strip rect.is-paused').length === ${COUNT}`)
+    await page.clock.setFixedTime(Date.now())
     await page.evaluate(WATCH_ROWS)
     const answer = await service.api('PATCH', '/api/whatsapp/accounts/account_test_77', { name: 'Shop 77 Nord' })
     t.equal(answer.status, 200)

@@ -3,8 +3,8 @@ import type { ChildState } from '../../../../supervisor/core/child-lifecycle.ts'
 import {
   accountsShortOf,
   forgetShortage,
+  heirOfMemory,
   judgeKill,
-  nextForMemory,
   noShortage,
   SHORT_FOR_MS,
 } from '../../../../supervisor/core/memory-shortage.ts'
@@ -54,20 +54,26 @@ t.test('a count that can not be read once is not forgotten', async (t) => {
   t.equal(judgeKill(unread.shortage, 'b', 4, 2000).outOfMemory, true)
 })
 
-t.test('memory that is free goes to the account that would try next', async (t) => {
+t.test('memory of a worker that ended for good goes to the account that would try next', async (t) => {
   const waits = { name: 'backing_off', reason: 'out_of_memory' } as const
   const account = (accountId: string, state: ChildState) => ({ record: { accountId }, child: { state } })
-  t.equal(
-    nextForMemory([
-      account('runs', { name: 'running', sinceMs: 0, heartbeatMs: 0, killed: false }),
-      account('crashed', { name: 'backing_off', reason: 'worker_crashed', untilMs: 1 }),
-      account('late', { ...waits, untilMs: 500 }),
-      account('soon', { ...waits, untilMs: 100 }),
-      account('later', { ...waits, untilMs: 900 }),
-    ]),
-    'soon',
-  )
-  t.equal(nextForMemory([account('absent', { name: 'absent' })]), undefined)
+  const crashed: ChildState = { name: 'backing_off', reason: 'worker_crashed', untilMs: 1 }
+  const accounts = [
+    account('runs', { name: 'running', sinceMs: 0, heartbeatMs: 0, killed: false }),
+    account('crashed', crashed),
+    account('late', { ...waits, untilMs: 500 }),
+    account('soon', { ...waits, untilMs: 100 }),
+    account('later', { ...waits, untilMs: 900 }),
+  ]
+  t.equal(heirOfMemory({ name: 'absent' }, accounts), 'soon')
+  t.equal(heirOfMemory({ name: 'given_up', reason: 'session_damaged' }, accounts), 'soon')
+  t.equal(heirOfMemory({ name: 'queued' }, accounts), undefined, 'it starts again')
+  t.equal(heirOfMemory(crashed, accounts), undefined, 'so does this one')
+  t.equal(heirOfMemory(undefined, accounts), undefined)
+  t.equal(heirOfMemory({ name: 'absent' }, accounts.slice(0, 2)), undefined, 'none waits for memory')
+})
+
+t.test('what an account lacked that is not to run any more is forgotten, also where it was killed twice', async (t) => {
   let shortage = noShortage(0)
   for (const [index, id] of ['a', 'b', 'a'].entries()) ({ shortage } = judgeKill(shortage, id, index + 1, 1000))
   t.equal(accountsShortOf(forgetShortage(shortage, 'a'), 1000), 1)

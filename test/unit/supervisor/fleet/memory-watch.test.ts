@@ -1,7 +1,4 @@
 import t from 'tap'
-import { newAccount, type Account } from '../../../../supervisor/accounts/registry.ts'
-import type { ChildState } from '../../../../supervisor/core/child-lifecycle.ts'
-import { recordOf } from '../../../fixtures/http-service.ts'
 import { MemoryWatch } from '../../../../supervisor/fleet/memory-watch.ts'
 import { SHORT_FOR_MS } from '../../../../supervisor/core/memory-shortage.ts'
 import { captureLog } from '../../../fixtures/log-lines.ts'
@@ -48,28 +45,4 @@ t.test('a fork that finds no memory is one, whatever is counted; what is paused 
   t.match(memory.trouble, { accounts: 1 })
   memory.forget('a')
   t.equal(memory.trouble, null)
-})
-
-t.test('the memory of a worker that ended for good is given to the account that would try next', async (t) => {
-  let kills = 0
-  const memory = new MemoryWatch(new ManualClock(), captureLog().log, () => kills)
-  for (const id of ['soon', 'late']) {
-    kills++
-    memory.judge(id, KILLED)
-  }
-  const account = (id: string, state: ChildState): Account =>
-    newAccount(recordOf(id), { state, generation: 1, failures: 1 })
-  const waits = { name: 'backing_off', reason: 'out_of_memory' } as const
-  const waiting = [account('late', { ...waits, untilMs: 900 }), account('soon', { ...waits, untilMs: 100 })]
-  const given = (state: ChildState): string | undefined => memory.giveRoomOf('a', [account('a', state), ...waiting])
-
-  t.equal(given({ name: 'queued' }), undefined, 'it starts again')
-  t.equal(given({ name: 'backing_off', reason: 'worker_crashed', untilMs: 1 }), undefined, 'so does this one')
-  t.match(memory.trouble, { accounts: 2 })
-  t.equal(given({ name: 'absent' }), 'soon')
-  t.match(memory.trouble, { accounts: 2 }, 'whether it is enough is not known yet')
-  waiting.pop()
-  t.equal(given({ name: 'given_up', reason: 'session_damaged' }), 'late')
-  waiting.pop()
-  t.equal(given({ name: 'absent' }), undefined)
 })
