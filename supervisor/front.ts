@@ -73,7 +73,7 @@ export async function createFront(options: FrontOptions): Promise<Front> {
   const problem = await tokens.load()
   if (problem !== null) log.error({ event: 'access.tokens_damaged' }, problem)
   const secrets = [options.adminToken, config.viewerToken]
-  const logins = new Logins({ sessionsPath, secrets, nowMs: () => clock.nowMs(), log })
+  const logins = new Logins({ sessionsPath, secrets, clock, log })
   await logins.load()
   const auth = new Auth({
     adminToken: options.adminToken,

@@ -66,11 +66,9 @@ export class Account {
   #begun: Promise<void> = Promise.resolve()
   readonly #ending: Ending
   #lastSnapshot: LastSnapshot = null
-  readonly #bornAtMs: number
 
   constructor(options: AccountOptions) {
     this.#options = options
-    this.#bornAtMs = options.clock.nowMs()
     this.#version = versionToAnnounce(options.start.socket)
     this.#activity = new ActivityRecord(options.clock)
     this.#changes = new SessionReport({ ...options, isLinked: () => this.#isLinked() })
@@ -169,17 +167,13 @@ export class Account {
     this.#options.log.warn({ event: 'rejection.unhandled', cause: nameOf(reason) }, 'A rejection was not handled')
   }
 
-  /** Since the last message came; Infinity when none has. */
+  /** Here and below: see ActivityRecord. */
   get quietForMs(): number {
-    const lastMs = this.#activity.times.lastMessageInAtMs
-    return lastMs === null ? Number.POSITIVE_INFINITY : Math.max(0, this.#options.clock.nowMs() - lastMs)
+    return this.#activity.quietForMs
   }
 
-  /** Since anything at all of the account happened, the begin of this process included. */
   get idleForMs(): number {
-    const { lastEventAtMs, lastMessageInAtMs, lastAckedOutAtMs } = this.#activity.times
-    const lastMs = Math.max(this.#bornAtMs, lastEventAtMs ?? 0, lastMessageInAtMs ?? 0, lastAckedOutAtMs ?? 0)
-    return Math.max(0, this.#options.clock.nowMs() - lastMs)
+    return this.#activity.idleForMs
   }
 
   /** Of the connection that is open now; 0 while none is. */

@@ -18,11 +18,25 @@ export class ActivityRecord {
     lastMessageInAtMs: null,
     lastAckedOutAtMs: null,
   }
+  /** Monotonic ms: a clock that is set must not make a busy account quiet, or a quiet one busy. */
+  #lastMessageMs: number | undefined
+  #lastEventMs: number
   readonly #counts: Counts = { messagesIn: 0, messagesOut: 0, decryptFailures: 0 }
   #hearing = new Hearing()
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#lastEventMs = clock.monotonicMs()
+  }
+
+  /** Since the last message came; Infinity when none has. */
+  get quietForMs(): number {
+    return this.#lastMessageMs === undefined ? Infinity : this.#clock.monotonicMs() - this.#lastMessageMs
+  }
+
+  /** Since anything at all of the account happened, the begin of this process included; a frame alone is nothing. */
+  get idleForMs(): number {
+    return this.#clock.monotonicMs() - this.#lastEventMs
   }
 
   get times(): Activity {
@@ -39,6 +53,8 @@ export class ActivityRecord {
 
   saw(what: Seen): void {
     this.#times[what] = this.#clock.nowMs()
+    if (what !== 'lastFrameAtMs') this.#lastEventMs = this.#clock.monotonicMs()
+    if (what === 'lastMessageInAtMs') this.#lastMessageMs = this.#lastEventMs
     const counted = COUNTED[what]
     if (counted !== undefined) this.#counts[counted]++
   }

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { withDeadline } from '../../shared/deadline.ts'
 import { errnoOf, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Role } from './access-tokens.ts'
@@ -33,11 +35,14 @@ const VIEWER_LIFETIME_MS = 30 * 24 * 3600_000
 /** Of each role; more browsers than a team has. The oldest login goes first: a viewer's never takes an admin's place. */
 const MOST_LOGINS = 100
 
+/** A disk that hangs keeps nobody out: the login counts in memory, and on the disk when that is back. */
+const SAVE_DEADLINE_MS = 5000
+
 export interface LoginsOptions {
   sessionsPath: string
   /** ADMIN_TOKEN and VIEWER_TOKEN: when one of them changes, no login that was made before is worth anything. */
   secrets: readonly (string | undefined)[]
-  nowMs: () => number
+  clock: Clock
   log: Log
 }
 
@@ -58,12 +63,12 @@ export class Logins {
 
   /** A file that can't be used costs a login, no more. */
   async load(): Promise<void> {
-    const { log, nowMs } = this.#options
+    const { log, clock } = this.#options
     try {
       const parsed: unknown = JSON.parse(await readFile(this.#path, 'utf8'))
       if (!file.Check(parsed)) throw new Error('it is not what this service writes')
       if (parsed.madeWith !== this.#madeWith) return
-      for (const login of parsed.logins) if (login.untilMs > nowMs()) this.#logins.set(login.key, login)
+      for (const login of parsed.logins) if (login.untilMs > clock.nowMs()) this.#logins.set(login.key, login)
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return
       const cause = errnoOf(error) ?? messageOf(error)
@@ -80,13 +85,13 @@ export class Logins {
     const value = randomBytes(32).toString('base64url')
     const lifetimeMs = role === 'viewer' ? VIEWER_LIFETIME_MS : ADMIN_LIFETIME_MS
     const key = keyOf(value)
-    this.#logins.set(key, { key, untilMs: this.#options.nowMs() + lifetimeMs, role, tokenId })
-    await this.#save()
+    this.#logins.set(key, { key, untilMs: this.#options.clock.nowMs() + lifetimeMs, role, tokenId })
+    await this.#saveInTime()
     return { value, maxAgeS: lifetimeMs / 1000 }
   }
 
   #makeRoom(role: Role): void {
-    const nowMs = this.#options.nowMs()
+    const nowMs = this.#options.clock.nowMs()
     for (const { key, untilMs } of [...this.#logins.values()]) if (untilMs <= nowMs) this.#logins.delete(key)
     const ofRole = [...this.#logins.values()].filter((login) => login.role === role)
     for (const { key } of ofRole.slice(0, Math.max(0, ofRole.length - MOST_LOGINS + 1))) this.#logins.delete(key)
@@ -94,12 +99,16 @@ export class Logins {
 
   get(key: string): Pick<StoredLogin, 'role' | 'tokenId'> | undefined {
     const login = this.#logins.get(key)
-    return login !== undefined && login.untilMs > this.#options.nowMs() ? login : undefined
+    return login !== undefined && login.untilMs > this.#options.clock.nowMs() ? login : undefined
   }
 
   /** Resolves when it is gone from the disk as well, or could not be taken away there. */
   async end(key: string): Promise<void> {
-    if (this.#logins.delete(key)) await this.#save()
+    if (this.#logins.delete(key)) await this.#saveInTime()
+  }
+
+  async #saveInTime(): Promise<void> {
+    await withDeadline(this.#save(), SAVE_DEADLINE_MS, this.#options.clock)
   }
 
   /** Saves that are asked for while one is under way become one. */

@@ -81,7 +81,9 @@ function measured(
 ): Pick<AccountProcess, 'cpu' | 'cpuPercent'> {
   const next = { usedMs, atMs: nowMs }
   // Between two heartbeats that arrive together there is nothing to measure.
-  if (cpu === null || nowMs <= cpu.atMs) return { cpu: cpu ?? next, cpuPercent }
+  if (nowMs === cpu?.atMs) return { cpu, cpuPercent }
+  // Nor over a clock that was set back: from here on it is measured anew.
+  if (cpu === null || nowMs < cpu.atMs) return { cpu: next, cpuPercent }
   const percent = Math.max(0, (100 * (usedMs - cpu.usedMs)) / (nowMs - cpu.atMs))
   const smooth = cpuPercent === null ? percent : cpuPercent + (percent - cpuPercent) * NEWEST_SHARE
   return { cpu: next, cpuPercent: Math.round(smooth * 10) / 10 }

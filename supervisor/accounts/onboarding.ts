@@ -38,10 +38,11 @@ export async function addAccount(name: string, phoneText: string, deps: Onboardi
       const createdAt = new Date(clock.nowMs()).toISOString()
       await fleet.add({ accountId, name, phone, desired: 'running', purge: false, createdAt })
     } else {
+      await fleet.identify(accountId, { name, phone })
       fleet.pair(accountId)
     }
   } else {
-    await fleet.rename(accountId, name)
+    await fleet.identify(accountId, { name })
     // A session that is on its way from a backup is better than a new one: who wants a new one says so (`pair`).
     if (!fleet.isAwaiting(accountId)) fleet.pair(accountId)
   }
@@ -62,7 +63,7 @@ export interface AddResult {
 
 /**
  * Adds accounts one after another, without QR codes: these live for three minutes, and 30 phones take longer. What is
- * wrong with one of them keeps none of the others; one that is known is left as it is.
+ * wrong with one of them keeps none of the others; one that is known is left as it is, but for a phone it did not have.
  */
 export async function addAccounts(
   wanted: readonly { name: string; phone: string }[],
@@ -97,7 +98,10 @@ async function addOne(
   if (name === '') throw new AppError('bad_request', 'The name is empty: give the account one.')
   const accountId = accountIdOf(accountEnv, phone)
   const known = registry.findByPhone(phone) ?? registry.get(accountId)
-  if (known !== undefined) return { accountId: known.record.accountId, outcome: 'exists' }
+  if (known !== undefined) {
+    if (known.record.phone === null) await fleet.identify(accountId, { phone })
+    return { accountId: known.record.accountId, outcome: 'exists' }
+  }
   assertRoom(deps)
   const createdAt = new Date(clock.nowMs()).toISOString()
   await fleet.add({ accountId, name, phone, desired: 'running', purge: false, createdAt }, { pairing: false })

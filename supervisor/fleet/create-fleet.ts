@@ -81,8 +81,8 @@ export function createFleet(parts: FleetParts): Fleet {
     startSlots: tuning.startSlots,
     sessionWatch: backups ?? null,
     onLog: (accountId, lines, dropped) => logs.add(accountId, lines, dropped),
-    retireSession: async (record) => {
-      await retireSession(config.sessionsPath, record, clock.nowMs())
+    retireSession: async (record, lockWaitMs) => {
+      await retireSession(config.sessionsPath, record, clock.nowMs(), lockWaitMs)
       // On the disk before the account is forgotten: else a restore would bring it back.
       // Where no backups are kept, there may be some of before, and the next one who configures them restores them.
       await (backups?.noteRemoval(record.accountId) ?? removals.add(record.accountId, clock.nowMs()))

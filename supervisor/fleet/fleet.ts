@@ -16,8 +16,8 @@ export interface FleetOptions extends WorkersOptions {
   /** SPAWN_STAGGER_MIN_MS, SPAWN_STAGGER_MAX_MS: between two accounts of a restart of all. */
   stagger: { minMs: number; maxMs: number }
   store: AccountStore
-  /** Takes the session of a stopped account off its directory. */
-  retireSession: (record: AccountRecord) => Promise<void>
+  /** See AccountRemovalsOptions. */
+  retireSession: (record: AccountRecord, lockWaitMs: number) => Promise<void>
   /** Puts a session that was set aside into the directory of a stopped account. */
   movePutBack: (accountId: string, session: string) => Promise<void>
   /** Puts an account's backup beside its damaged session; null where no backups are kept. */
@@ -120,11 +120,18 @@ export class Fleet {
   }
 
   /**
-   * Renames an account. Resolves when it is on the disk.
+   * Renames an account, and says whose it is where that was not known. Resolves when it is on the disk.
    * @throws AppError storage_unavailable, here and below: nothing was changed
    */
-  async rename(accountId: string, name: string): Promise<void> {
-    if (this.#account(accountId).record.name !== name) await this.#wishes.change(accountId, { name })
+  async identify(accountId: string, { name, phone }: { name?: string; phone?: string }): Promise<void> {
+    const { record } = this.#account(accountId)
+    const learnt = record.phone === null && phone !== undefined ? { phone } : {}
+    await this.#wishes.change(accountId, { name: name ?? record.name, ...learnt })
+    const state = this.#options.registry.get(accountId)?.child.state.name
+    // A process learns its phone at its start: whom a pairing code is for, and whose scan is none of its own.
+    if ('phone' in learnt && (state === 'starting' || state === 'running')) {
+      this.#workers.dispatch(accountId, { type: 'stop', again: true })
+    }
   }
 
   /** Stops the account until it is resumed, over restarts of the service as well. Resolves when the wish is on the disk. */

@@ -48,6 +48,9 @@ export class Wishes {
       await this.save()
     } catch (error) {
       this.#put(accountId, before)
+      // Somebody else's save may have been next in the queue, and have taken what is taken back here to the disk. Where
+      // this one fails as well, the next save of anything has it.
+      await this.#store.save().catch(() => undefined)
       throw error
     }
   }

@@ -6,12 +6,11 @@ import { dayOf, parseRecord, type HistoryRecord } from './record.ts'
 
 /** The history's files of the past: read, and thrown away when they are old or too many. */
 export interface KeepLimits {
+  /** Before the present one, of which there is a file: a clock that jumps ahead makes nothing old. */
   days: number
   bytes: number
 }
 export const KEEP_LIMITS: KeepLimits = { days: 30, bytes: 128 * 1024 * 1024 }
-
-const DAY_MS = 86_400_000
 
 /** Newest first; none where the directory is not there yet. */
 export async function historyFiles(directory: string): Promise<{ name: string; dayMs: number }[]> {
@@ -90,12 +89,17 @@ export function notRunning(atMs: number): Transition {
   return { atMs, status: 'not_running', reason: null, code: null, detail: null }
 }
 
-/** Removes what is older than the limits allow, and the oldest of what is too much in all. */
-export async function pruneHistory(directory: string, nowMs: number, limits: KeepLimits): Promise<void> {
+/**
+ * Removes the oldest of what is too much, by days or in all.
+ * @param today the present day's file, there already or not: it stays
+ */
+export async function pruneHistory(directory: string, today: string, limits: KeepLimits): Promise<void> {
   let bytes = 0
-  for (const { name, dayMs } of await historyFiles(directory)) {
+  let days = 0
+  for (const { name } of await historyFiles(directory)) {
+    if (name === today) continue
     const path = join(directory, name)
     bytes += (await stat(path)).size
-    if (nowMs - dayMs > limits.days * DAY_MS || bytes > limits.bytes) await unlink(path)
+    if (++days > limits.days || bytes > limits.bytes) await unlink(path)
   }
 }

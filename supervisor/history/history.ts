@@ -240,6 +240,7 @@ export class History {
           sums.out += Math.max(0, messagesOut - before.out)
           this.#counted.set(account.record.accountId, { in: messagesIn, out: messagesOut })
         }
+        if (nowMs < this.#memoryFromMs) this.#beginAnew(nowMs)
         this.#memoryFromMs = Math.max(this.#memoryFromMs, nowMs - DAY_MS)
         this.#minutes.push({ atMs: nowMs, connected, ...sums })
         this.#minutes = this.#minutes.filter(({ atMs }) => atMs > this.#memoryFromMs)
@@ -252,6 +253,18 @@ export class History {
     )
   }
 
+  /** The clock was set back by more than a day: what memory holds is of times to come. The past is on the disk. */
+  #beginAnew(nowMs: number): void {
+    const { registry } = this.#options
+    this.#memoryFromMs = nowMs
+    this.#wholeFromMs.clear()
+    this.#minutes = []
+    this.#gaps = []
+    this.#transitions.clear()
+    for (const account of registry.all())
+      this.#add(account.record.accountId, changeOf(account, nowMs, registry.statusOf(account)))
+  }
+
   /** A file says by itself how its day began; and what is too old goes. */
   #beginDay(nowMs: number): void {
     const { registry, keep = KEEP_LIMITS, log } = this.#options
@@ -260,7 +273,7 @@ export class History {
       const { status, reason } = registry.statusOf(account)
       this.#writer.write({ ...changeOf(account, nowMs, { status, reason }), v: 1 })
     }
-    this.#pruning = pruneHistory(this.#directory, nowMs, keep).catch((error: unknown) => {
+    this.#pruning = pruneHistory(this.#directory, this.#today, keep).catch((error: unknown) => {
       log.warn({ event: 'history.not_pruned', cause: errnoOf(error) ?? messageOf(error) }, 'History')
     })
   }

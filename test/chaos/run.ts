@@ -59,6 +59,8 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
       cwd: disk.sessionsPath,
       env: {
         WA_SOCKET_URL: simulator.url,
+        // A slow machine with all of it at once: what is killed for its slowness is nobody's fault.
+        SHUTDOWN_TIMEOUT_MS: '60000',
         WA_NOISE_ROOT_KEY: simulator.noiseRootKey,
         MAX_ACCOUNTS: String(accounts),
         LOG_LEVEL: 'debug',

@@ -58,7 +58,7 @@ export function oneAccountRoutes({ views, fleet, qr, logs }: HttpDeps): FastifyP
       },
       async (request) => {
         const { accountId } = found(request.params.accountId).record
-        await fleet.rename(accountId, request.body.name.trim())
+        await fleet.identify(accountId, { name: request.body.name.trim() })
         return { success: true as const, account: accountView(found(accountId), views) }
       },
     )

@@ -119,8 +119,10 @@ t.test('damaged and foreign sessions are shown as such, their files kept, and th
   }
   mkdirSync(join(sessionsPath, 'held'))
   writeFileSync(join(sessionsPath, 'held', 'creds.json'), readFileSync(join(sessionsPath, healthy, 'creds.json')))
-  const holder = spawn('flock', ['--exclusive', '--no-fork', join(sessionsPath, 'held', 'lock'), 'sleep', '600'])
+  const hold = ['sh', '-c', 'echo held; exec sleep 600']
+  const holder = spawn('flock', ['--exclusive', '--no-fork', join(sessionsPath, 'held', 'lock'), ...hold])
   t.teardown(() => holder.kill('SIGKILL'))
+  await once(holder.stdout, 'data')
 
   const service = new SupervisorProcess({ sessionsPath, env })
   t.teardown(() => service.end('SIGKILL'))

@@ -44,7 +44,8 @@ t.test('WhatsApp refuses the client version: a newer one is looked up once, and 
   t.match(await service.logged('version.changed'), { version: `2.3000.${NEW}` })
   await service.connected(4)
   t.equal(page.asked(), 1)
-  t.same(JSON.parse(readFileSync(join(sessionsPath, 'wa-version.json'), 'utf8')), [2, 3000, NEW])
+  const kept = (): string => readFileSync(join(sessionsPath, 'wa-version.json'), 'utf8')
+  await until('it to be kept', () => kept() === JSON.stringify([2, 3000, NEW]) + '\n', kept)
   t.equal((await service.dashboard()).trouble, null)
   t.same(await service.end('SIGTERM'), { code: 0, signal: null })
 

@@ -27,6 +27,8 @@ t.test(
     t.teardown(() => simulator.close())
     const service = new SupervisorProcess({
       sessionsPath: t.testdir(),
+      // Two of its workers are stopped for as long as an account needs to begin.
+      entry: new URL('./fixtures/patient-supervisor.js', import.meta.url),
       env: { WA_SOCKET_URL: simulator.url, WA_NOISE_ROOT_KEY: simulator.noiseRootKey, WORKER_BUNDLE: 'off' },
     })
     t.teardown(() => service.end('SIGKILL'))

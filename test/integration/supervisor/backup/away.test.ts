@@ -5,7 +5,7 @@ import { systemClock } from '../../../../shared/clock.ts'
 import { createLog } from '../../../../shared/log.ts'
 import { createFirestoreTarget } from '../../../../supervisor/backup/firestore/connect.ts'
 import { parseKeyRing } from '../../../../supervisor/backup/seal.ts'
-import { freePort, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
+import { DEAD_PORT, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
 import { pairAll, testPhones } from '../../../fixtures/paired-fleet.ts'
 import { startRefusingServer } from '../../../fixtures/refusing-server.ts'
 import { phonesKept } from '../../../fixtures/sealed-session.ts'
@@ -85,7 +85,7 @@ t.test('Firestore is away, silent, and refuses, with ten messages a second', asy
 
   await t.test('an outage: nothing piles up, and then everything is saved', async (t) => {
     const failuresBefore = service.lines().length
-    proxy.leadTo(await freePort())
+    proxy.leadTo(DEAD_PORT)
     await messages(20)
     const before = await held()
     await messages(50)

@@ -9,7 +9,7 @@ import { createLog } from '../../../../shared/log.ts'
 import { createFirestoreTarget } from '../../../../supervisor/backup/firestore/connect.ts'
 import type { FirestoreTarget } from '../../../../supervisor/backup/firestore/target.ts'
 import { openArchive, parseKeyRing, sealArchive } from '../../../../supervisor/backup/seal.ts'
-import { freePort, lookInto, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
+import { DEAD_PORT, lookInto, startFirestoreEmulator } from '../../../fixtures/firestore-emulator.ts'
 import { accountNamed, hostNamed } from '../../../fixtures/firestore.ts'
 
 const KEY = randomBytes(32).toString('base64')
@@ -113,7 +113,7 @@ t.test('who keeps no backups loads nothing of the client', async (t) => {
   const program = fileURLToPath(new URL('./fixtures/loaded-program.js', import.meta.url))
   const firestore = {
     FIRESTORE_PROJECT_ID: 'demo-a',
-    FIRESTORE_EMULATOR_HOST: `127.0.0.1:${await freePort()}`,
+    FIRESTORE_EMULATOR_HOST: `127.0.0.1:${DEAD_PORT}`,
     BACKUP_ENCRYPTION_KEY: KEY,
   }
   const loaded = await Promise.all(

@@ -106,9 +106,13 @@ t.test('of five accounts one is whole, and the others are not there, damaged, or
     async (t) => {
       target.fault = null
       await says(both, 'disconnected restore_failed')
+      const linesOf = (event: string): ReturnType<typeof second.lines> =>
+        second.lines().filter((line) => line.event === event)
+      await until('two to be restored', () => linesOf('session.restored').length === 2)
+      // The one that is hopeless is looked at again some twenty seconds later.
+      t.equal(linesOf('backup.unusable').length, 3, 'each is looked at once')
       for (const id of [lost, one]) await second.connected(id)
-      t.equal(second.lines().filter(({ event }) => event === 'backup.unusable').length, 3, 'each is looked at once')
-      const restored = second.lines().filter(({ event }) => event === 'session.restored')
+      const restored = linesOf('session.restored')
       t.same(restored.map(({ accountId }) => accountId).sort(), [lost, one].sort(), 'the whole one was not touched')
       t.equal(simulator.events(mark).filter(({ type }) => type === 'qr.offered').length, 0)
     },

@@ -1,4 +1,5 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { keyOf, Logins, LOGINS_FILE } from '../../../../supervisor/access/logins.ts'
@@ -9,7 +10,7 @@ const DAY_MS = 24 * 3600_000
 const clock = new ManualClock()
 const { log, lines } = captureLog()
 const open = async (sessionsPath: string, secrets: (string | undefined)[] = ['admin', undefined]): Promise<Logins> => {
-  const logins = new Logins({ sessionsPath, secrets, nowMs: () => clock.nowMs(), log })
+  const logins = new Logins({ sessionsPath, secrets, clock, log })
   await logins.load()
   return logins
 }
@@ -62,6 +63,26 @@ t.test(
     t.ok(nowhere.get(keyOf(unsaved.value)))
   },
 )
+
+t.test('a disk that hangs keeps nobody out', async (t) => {
+  const sessionsPath = t.testdir({})
+  const logins = await open(sessionsPath)
+  // Opening a pipe that nobody reads does not return.
+  const pipe = join(sessionsPath, `${LOGINS_FILE}.tmp`)
+  execFileSync('mkfifo', [pipe])
+  const created = logins.create('admin', null)
+  await clock.advanceAsync(5000)
+  const { value } = await created
+  t.ok(logins.get(keyOf(value)))
+  const ended = logins.end(keyOf(value))
+  await clock.advanceAsync(5000)
+  await ended
+  t.notOk(logins.get(keyOf(value)))
+  // The disk is back.
+  closeSync(openSync(pipe, 'r+'))
+  const next = await logins.create('admin', null)
+  t.ok((await open(sessionsPath)).get(keyOf(next.value)))
+})
 
 t.test('many at once are one file, and the oldest of too many goes first', async (t) => {
   const sessionsPath = t.testdir({})

@@ -51,6 +51,10 @@ t.test('counts go on over processes; CPU is a share of one core over the last he
   t.equal(now.process?.cpuPercent, 5, 'half of it is the last')
   hear(beat(9000, 5), 30_000)
   t.equal(now.process?.cpuPercent, 5, 'two at once measure nothing')
+  hear(beat(9000, 5), 1000)
+  t.equal(now.process?.cpuPercent, 5, 'nor does a clock that was set back')
+  hear(beat(9100, 5), 11_000)
+  t.equal(now.process?.cpuPercent, 3, 'from there on it is measured anew')
   t.strictSame(now.counts, { messagesIn: 5, messagesOut: 0, decryptFailures: 1 })
   now = { ...now, process }
   hear(beat(100, 1), 40_000)

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { lockSession } from '../../../../shared/session/session-lock.ts'
@@ -74,6 +74,64 @@ t.test('what is asked of an account that is just being removed is refused, and i
   t.equal(registry.get('a'), undefined)
   t.match(retired, [{ accountId: 'a', desired: 'removed' }])
   t.equal(readFileSync(join(place, 'session.log'), 'utf8'), 'present', 'nothing was put back meanwhile')
+})
+
+t.test('a purge that is asked for while the account is being removed is one', async (t) => {
+  const asked: Promise<void>[] = []
+  const service = await startHttpService({
+    sessionsPath: t.testdir(),
+    records: [recordOf('a'), recordOf('b')],
+    // The last moment: the session is being set aside.
+    onRetire: ({ accountId }) => void (accountId === 'b' && asked.push(service.fleet.remove('b', true))),
+  })
+  t.teardown(service.stop)
+  const { fleet, retired } = service
+  await Promise.all([fleet.remove('a', false), fleet.remove('a', true), fleet.remove('a', false)])
+  t.match(retired, [{ accountId: 'a', purge: true }])
+  await fleet.remove('b', false)
+  await Promise.all(asked)
+  t.strictSame(
+    retired.slice(1).map(({ accountId, purge }) => [accountId, purge]),
+    [
+      ['b', false],
+      ['b', true],
+    ],
+  )
+})
+
+t.test('a purge of a removal that can not be saved is left to no later one', async (t) => {
+  const { fleet, registry, retired, place } = await started(t, 'running')
+  const inTheWay = join(place, '..', 'accounts.json')
+  mkdirSync(inTheWay)
+  const refusal = { code: 'storage_unavailable' }
+  await Promise.all([t.rejects(fleet.remove('a', false), refusal), t.rejects(fleet.remove('a', true), refusal)])
+  t.match(registry.get('a')?.record, { desired: 'running', purge: false })
+  rmSync(inTheWay, { recursive: true })
+  await fleet.remove('a', false)
+  t.match(retired, [{ accountId: 'a', purge: false }])
+})
+
+t.test('a removal that is resumed at a start is the one that is asked for again', async (t) => {
+  const { fleet, registry, retired, record } = await started(t, 'removed')
+  fleet.resumeRemovals([record])
+  await Promise.all([fleet.remove('a', true), fleet.remove('a', false)])
+  t.match(retired, [{ accountId: 'a', purge: true }])
+  t.equal(registry.get('a'), undefined)
+})
+
+t.test('an account that was found without a phone gets the one that it is added with', async (t) => {
+  const { fleet, registry, place } = await started(t, 'running')
+  const account = registry.get('a')
+  if (account === undefined) throw new Error('no account')
+  registry.put({ ...account, record: { ...account.record, phone: null } })
+  fleet.restart('a')
+  t.equal(registry.get('a')?.child.state.name, 'starting')
+  await fleet.identify('a', { name: 'Shop', phone: '+40700000001' })
+  t.equal(registry.get('a')?.child.state.name, 'stopping', 'a process learns its phone at its start')
+  await fleet.identify('a', { phone: '+40700000002' })
+  const expected = { name: 'Shop', phone: '+40700000001' }
+  t.match(registry.get('a')?.record, expected, 'one that is known stays')
+  t.match(JSON.parse(readFileSync(join(place, '..', 'accounts.json'), 'utf8')), { accounts: [expected] })
 })
 
 t.test('a pause and a resume of all connects at once leave memory and disk with the same word', async (t) => {

@@ -305,6 +305,47 @@ t.test('files that are too old or too many go, foreign ones stay', async (t) => 
   t.strictSame(readdirSync(files), ['2026-03-08.jsonl', '2026-03-09.jsonl', '2026-03-10.jsonl', 'notes.txt'])
 })
 
+t.test('a clock that jumps ahead makes nothing old', async (t) => {
+  const { sessionsPath, files } = directory(t)
+  mkdirSync(files)
+  const names = Array.from(
+    { length: 33 },
+    (_, day) => `${new Date(NOON - (day + 1) * 24 * HOUR_MS).toISOString().slice(0, 10)}.jsonl`,
+  )
+  for (const name of names) writeFileSync(join(files, name), '')
+  const { history, clock } = await begin(sessionsPath, NOON, ['a'])
+  await history.settled()
+  const kept = names.slice(0, 30)
+  t.strictSame(readdirSync(files).sort(), [...kept, '2026-03-10.jsonl'].sort())
+  clock.setAhead(400 * 24 * HOUR_MS)
+  clock.advance(MINUTE_MS)
+  await history.settled()
+  await history.stop()
+  t.ok(kept.slice(0, 29).every((name) => readdirSync(files).includes(name)))
+})
+
+t.test('a clock that was far ahead and is set right leaves no hole until its time comes', async (t) => {
+  const { sessionsPath } = directory(t)
+  const { history, clock, become, past } = await begin(sessionsPath, NOON, ['a', 'b'])
+  clock.setAhead(40 * 24 * HOUR_MS)
+  clock.advance(MINUTE_MS)
+  become('a', 'disconnected', 'stale')
+  clock.advance(MINUTE_MS)
+  clock.setAhead(-40 * 24 * HOUR_MS)
+  clock.advance(MINUTE_MS)
+  become('a', 'connected')
+  clock.advance(10 * MINUTE_MS)
+  await history.settled()
+  const { accounts, series } = history.pictures(1)
+  t.strictSame(
+    accounts.map(({ segments }) => segments.map(({ status }) => status)),
+    [['disconnected', 'connected'], ['connected']],
+  )
+  t.ok(series.filter(({ count }) => count !== null).length >= 10)
+  t.strictSame((await past('a', 2)).map(wholeMinutes), ['3 connected', '3 stale'])
+  await history.stop()
+})
+
 t.test('a history that can not be read keeps the service from nothing', async (t) => {
   const { sessionsPath, files } = directory(t)
   // What has a day's name and is no file.
