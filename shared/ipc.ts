@@ -154,8 +154,8 @@ export const FromWorker = Type.Union([
   }),
   /** What was logged since the last such message; `dropped` lines had no room in it. */
   Type.Object({ type: Type.Literal('log'), lines: Type.Array(LogLine), dropped: Type.Integer() }),
-  /** Asks the connect gate for leave to open a socket. */
-  Type.Object({ type: Type.Literal('permit_request') }),
+  /** Asks the connect gate for leave to open a socket; `firstLogin`: for the login after a phone has scanned. */
+  Type.Object({ type: Type.Literal('permit_request'), firstLogin: Type.Boolean() }),
   /** What came of the permit: the gate opens and closes by it. */
   Type.Object({
     type: Type.Literal('permit_result'),

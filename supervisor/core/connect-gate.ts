@@ -16,12 +16,18 @@
  * although each of them hangs for the 20 s of a connect timeout. Its answer still counts when it comes. It is abandoned,
  * for another attempt, where one that was begun later has been answered: always if that one reopened the gate, since what
  * hangs was begun while the server was away; else once, since a slow account must come up too.
+ *
+ * A first login, after a phone has scanned, brings 812 keys to make and the begin of a history: twice to three times the
+ * memory and CPU of any other. So only `maxFirstLogins` are under way at a time, until `firstLoginSettleMs` after each is
+ * open; those that wait for one hold up nobody else. One that gets no answer keeps its place for `patienceMs`.
  * Times are monotonic milliseconds.
  */
 export interface GateLimits {
   minPerSecond: number
   maxPerSecond: number
   maxInFlight: number
+  maxFirstLogins: number
+  firstLoginSettleMs: number
   /** So many different accounts that failed with no success between them close the gate: one alone is its own trouble. */
   closeAfter: number
   /** The pause between probes grows from the first to the last: one account can be unlucky, an outage is long. */
@@ -44,6 +50,9 @@ export const GATE_LIMITS: GateLimits = {
   minPerSecond: 1,
   maxPerSecond: 5,
   maxInFlight: 10,
+  maxFirstLogins: 2,
+  // What a phone sends at once is done with in 0.5 to 2 s, by the machine; parts of a long history follow for minutes.
+  firstLoginSettleMs: 2000,
   closeAfter: 3,
   probeGapFirstMs: 1000,
   probeGapCapMs: 5000,
@@ -55,6 +64,10 @@ export const GATE_LIMITS: GateLimits = {
 
 export interface Gate {
   queue: readonly string[]
+  /** Those of the queue that wait for a first login. */
+  firstLogins: ReadonlySet<string>
+  /** First logins that were granted -> until when each keeps its place. */
+  settling: ReadonlyMap<string, number>
   /** Account -> when it got its permit. */
   inFlight: ReadonlyMap<string, number>
   /** The same of those whose answer is late. */
@@ -82,6 +95,8 @@ export type PermitResult = 'opened' | 'answered' | 'failed' | 'unused'
 export function newGate(limits: GateLimits): Gate {
   return {
     queue: [],
+    firstLogins: new Set(),
+    settling: new Map(),
     inFlight: new Map(),
     overdue: new Map(),
     ratePerSecond: limits.maxPerSecond,
@@ -94,10 +109,16 @@ export function newGate(limits: GateLimits): Gate {
   }
 }
 
-/** The account waits for its turn. Asking twice is asking once; a permit it still held is given back unjudged. */
-export function requestPermit(gate: Gate, accountId: string): Gate {
+/**
+ * The account waits for its turn. Asking twice is asking once; a permit it still held is given back unjudged.
+ * @param isFirstLogin a phone has just scanned for it
+ */
+export function requestPermit(gate: Gate, accountId: string, isFirstLogin = false): Gate {
   const queue = gate.queue.includes(accountId) ? gate.queue : [...gate.queue, accountId]
-  return { ...release(gate, accountId), queue }
+  const firstLogins = new Set(gate.firstLogins)
+  if (isFirstLogin) firstLogins.add(accountId)
+  else firstLogins.delete(accountId)
+  return { ...release(gate, accountId), queue, firstLogins, settling: without(gate.settling, accountId) }
 }
 
 /** Whether what fails now is shared by accounts, so that it is no verdict on any one of them. */
@@ -109,7 +130,8 @@ export function isClosed(gate: Gate): boolean {
 export function withdrawPermit(gate: Gate, accountId: string): Gate {
   const restarted = new Set(gate.restarted)
   restarted.delete(accountId)
-  return { ...release(gate, accountId), queue: gate.queue.filter((id) => id !== accountId), restarted }
+  const settling = without(gate.settling, accountId)
+  return { ...leaveQueue(release(gate, accountId), accountId), restarted, settling }
 }
 
 /** The answer to a permit. `reopened` is true when it opened a closed gate: whoever waits may come at once. */
@@ -124,7 +146,9 @@ export function settlePermit(
   if (grantedMs === undefined) return { gate, reopened: false }
   // A late answer was counted as a failure already; one to a permit of before the gate reopened speaks of the past.
   const isNews = gate.inFlight.has(accountId) && grantedMs >= gate.reopenedMs
-  const settled = release(gate, accountId)
+  const settling = without(gate.settling, accountId)
+  if (result === 'opened' && gate.settling.has(accountId)) settling.set(accountId, nowMs + limits.firstLoginSettleMs)
+  const settled = { ...release(gate, accountId), settling }
   switch (result) {
     case 'opened':
     case 'answered': {
@@ -160,26 +184,46 @@ export function grantPermits(
 ): { gate: Gate; granted: string[]; abandoned: string[]; nextMs: number | undefined } {
   const judged = judge(gate, nowMs, limits)
   const { abandoned } = judged
-  let current = judged.gate
+  let current = { ...judged.gate, settling: stillSettling(judged.gate, nowMs) }
   const granted: string[] = []
   for (;;) {
-    const accountId = current.queue[0]
+    const hasPlace = current.settling.size < limits.maxFirstLogins
+    const accountId = current.queue.find((id) => hasPlace || !current.firstLogins.has(id))
     const judgementMs = nextJudgementMs(current, limits)
     const maxInFlight = isClosed(current) ? 1 : limits.maxInFlight
     if (accountId === undefined || current.inFlight.size >= maxInFlight) {
-      return { gate: current, granted, abandoned, nextMs: judgementMs }
+      const placeMs = current.queue.length > 0 ? [...current.settling.values()] : []
+      return { gate: current, granted, abandoned, nextMs: earliest([judgementMs, ...placeMs]) }
     }
     const dueMs = current.lastGrantMs + gapMs(current, limits)
-    if (nowMs < dueMs) return { gate: current, granted, abandoned, nextMs: Math.min(dueMs, judgementMs ?? dueMs) }
+    if (nowMs < dueMs) return { gate: current, granted, abandoned, nextMs: earliest([dueMs, judgementMs]) }
     granted.push(accountId)
+    const settling = new Map(current.settling)
+    if (current.firstLogins.has(accountId)) settling.set(accountId, nowMs + limits.patienceMs)
     current = {
-      ...current,
-      queue: current.queue.slice(1),
+      ...leaveQueue(current, accountId),
+      settling,
       inFlight: new Map(current.inFlight).set(accountId, nowMs),
       lastGrantMs: nowMs,
       probes: current.probes === undefined ? undefined : current.probes + 1,
     }
   }
+}
+
+function stillSettling({ settling }: Gate, nowMs: number): ReadonlyMap<string, number> {
+  return new Map([...settling].filter(([, untilMs]) => nowMs < untilMs))
+}
+
+function leaveQueue(gate: Gate, accountId: string): Gate {
+  const firstLogins = new Set(gate.firstLogins)
+  firstLogins.delete(accountId)
+  return { ...gate, queue: gate.queue.filter((id) => id !== accountId), firstLogins }
+}
+
+/** Of those that are; undefined where none is. */
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((ms) => ms !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }
 
 function gapMs(gate: Gate, limits: GateLimits): number {
@@ -227,19 +271,17 @@ function isOvertaken(gate: Gate, accountId: string, grantedMs: number): boolean 
 /** When `judge` has something to say next. */
 function nextJudgementMs(gate: Gate, limits: GateLimits): number | undefined {
   const overtaken = [...gate.overdue].filter(([accountId, grantedMs]) => isOvertaken(gate, accountId, grantedMs))
-  const dueMs = [
+  return earliest([
     ...[...gate.inFlight.values()].map((grantedMs) => grantedMs + limits.patienceMs),
     ...overtaken.map(([, grantedMs]) => grantedMs + limits.overtakenMs),
-  ]
-  return dueMs.length === 0 ? undefined : Math.min(...dueMs)
+  ])
 }
 
 function release(gate: Gate, accountId: string): Gate {
   return { ...gate, inFlight: without(gate.inFlight, accountId), overdue: without(gate.overdue, accountId) }
 }
 
-function without<T>(map: ReadonlyMap<string, T>, key: string): ReadonlyMap<string, T> {
-  if (!map.has(key)) return map
+function without<T>(map: ReadonlyMap<string, T>, key: string): Map<string, T> {
   const copy = new Map(map)
   copy.delete(key)
   return copy

@@ -82,8 +82,8 @@ export class Gatekeeper {
     this.#pump()
   }
 
-  request(accountId: string): void {
-    this.#gate = requestPermit(this.#gate, accountId)
+  request(accountId: string, isFirstLogin = false): void {
+    this.#gate = requestPermit(this.#gate, accountId, isFirstLogin)
     this.#pump()
   }
 

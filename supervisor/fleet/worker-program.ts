@@ -89,7 +89,8 @@ export class WorkerProgram {
     const { log } = this.#options
     const entry = this.#loader
     const causes: string[] = []
-    for (const path of await this.#places(causes)) {
+    const places = await this.#places(causes)
+    for (const path of places) {
       const { result, cause, sizeBytes } = await makeCodeCache(entry, path)
       if (result !== 'failed') {
         this.#command = { ...this.#command, args: [path] }
@@ -98,7 +99,8 @@ export class WorkerProgram {
       }
       causes.push(`${path}: ${cause}`)
     }
-    this.#command = { ...this.#command, args: [] }
+    // Where there is none each worker says so, and it is tried again: the disk may have been full.
+    this.#command = { ...this.#command, args: places.slice(0, 1) }
     log.warn(
       { event: 'worker.bundled', entry, codeCache: null, causes },
       'Workers run the bundle without a code cache: each start takes a little longer',

@@ -329,7 +329,7 @@ export class Workers {
         return
       }
       case 'permit_request':
-        return this.#gate.request(accountId)
+        return this.#gate.request(accountId, message.firstLogin)
       case 'permit_result':
         return this.#gate.settle(accountId, message.result)
       case 'identity':

@@ -72,12 +72,14 @@ async function measure(
   await pause(2000)
   const troubleMs = Date.now()
   let flood: Sent[] = []
+  let short: number | undefined
   switch (trouble) {
     case 'killed':
       process.kill(setup.pidOf(victim), 'SIGKILL')
       break
     case 'out_of_memory':
-      await run('prlimit', [`--pid=${setup.pidOf(victim)}`, '--as=1000000'])
+      short = setup.pidOf(victim)
+      await run('prlimit', [`--pid=${short}`, '--as=1000000:unlimited'])
       // The first allocation that fails ends it; what is sent then comes after its return.
       await sendTraffic(simulator, { phones: [victim], perSecond: 20, seconds: 2 })
       break
@@ -108,6 +110,9 @@ async function measure(
     ? await until('the account to be back', back, undefined, BACK_DEADLINE_MS).catch(() => undefined)
     : back()
   const sent = await traffic
+  // Where nobody died of it, what comes next has memory again.
+  if (short !== undefined && setup.pidOf(victim) === short)
+    await run('prlimit', [`--pid=${short}`, '--as=unlimited:unlimited'])
   await pause(5000)
   const floodMs = Math.max(0, ...flood.map((one) => one.atMs)) - troubleMs
   return {

@@ -10,6 +10,7 @@ A simulated WhatsApp service on 127.0.0.1, for programs that use Baileys.
   --control-port N       HTTP port for orders and questions; 0, the default, takes any free one
   --state FILE           keeps phones, devices and waiting messages over restarts
   --prekeys N | real     answer to the prekey count query (default 1)
+  --history CHATSxN      what a phone sends after its pairing: so many chats of N messages (default 2x2)
   --exit-with-parent     ends when standard input ends, as it does when the parent is gone
   --verbose              one line per event on standard error
   --help                 this text
@@ -32,6 +33,7 @@ function readCommand(args: readonly string[]): Command | undefined {
   return {
     port: readNumber('--port', values.port, PORT_MAX),
     controlPort: readNumber('--control-port', values['control-port'], PORT_MAX),
+    history: readHistory(values.history),
     reportedPreKeys: values.prekeys === 'real' ? 'real' : readNumber('--prekeys', values.prekeys, 10_000),
     ...(values.state === undefined ? {} : { statePath: values.state }),
     ...(values.verbose ? { log: (line) => process.stderr.write(`${line}\n`) } : {}),
@@ -48,6 +50,7 @@ function parse(args: readonly string[]) {
         'control-port': { type: 'string', default: '0' },
         state: { type: 'string' },
         prekeys: { type: 'string', default: '1' },
+        history: { type: 'string', default: '2x2' },
         'exit-with-parent': { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -58,6 +61,13 @@ function parse(args: readonly string[]) {
     const [why = ''] = (cause instanceof Error ? cause.message : String(cause)).split(/[.\n]/)
     throw new SimulatorError('bad_request', `${why}; --help lists the options`, { cause })
   }
+}
+
+function readHistory(text: string): { chats: number; messagesPerChat: number } {
+  const [, chats = '', messages = ''] = /^(\d{1,4})x(\d{1,4})$/.exec(text) ?? []
+  if (chats === '')
+    throw new SimulatorError('bad_request', `--history is "${text}": wanted chats x messages, like 20x100`)
+  return { chats: Number(chats), messagesPerChat: Number(messages) }
 }
 
 function readNumber(flag: string, text: string, max: number): number {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { createHash, randomUUID } from 'node:crypto'
+import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 
 /**
  * V8's code cache of the bundle: what its parser and compiler made of it, in a file. V8 checks its own version and flags
@@ -54,12 +54,13 @@ export function readCache(path: string, key: Buffer, bundleOwner: number): Found
 
 /** Replaces the file whole: who reads it meanwhile reads the old one or the new one. Throws the system's error. */
 export function writeCache(path: string, key: Buffer, data: Buffer): void {
-  const temporary = `${path}.${process.pid}.tmp`
+  // A name that nobody has: one that a killed process left behind, of the same pid in a container, would be in the way.
+  const temporary = `${path}.${randomUUID()}.tmp`
   // Never over what somebody has put there; 0644: a service may run as another user than the one who built it.
   const fd = openSync(temporary, 'wx', 0o644)
   try {
     try {
-      writeSync(fd, Buffer.concat([digest(key, data), data]))
+      writeFileSync(fd, Buffer.concat([digest(key, data), data]))
       fsyncSync(fd)
     } finally {
       closeSync(fd)

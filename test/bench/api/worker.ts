@@ -43,7 +43,7 @@ process.on('message', (raw) => {
     case 'start':
       everyMs = Number(readFileSync(join(message.sessionsPath, CHANGE_FILE), 'utf8'))
       setTimeout(() => setInterval(beat, message.heartbeatIntervalMs), Math.random() * message.heartbeatIntervalMs)
-      send({ type: 'permit_request' })
+      send({ type: 'permit_request', firstLogin: false })
       break
     case 'permit':
       send({ type: 'permit_result', result: 'opened' })

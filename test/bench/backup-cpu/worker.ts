@@ -39,7 +39,7 @@ process.on('message', (raw) => {
       setInterval(beat, message.heartbeatIntervalMs)
       void readFile(join(message.sessionsPath, SESSION_FILE), 'utf8').then((text) => {
         data = text
-        send({ type: 'permit_request' })
+        send({ type: 'permit_request', firstLogin: false })
       })
       break
     case 'permit':

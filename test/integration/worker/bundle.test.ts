@@ -109,6 +109,23 @@ await t.test('accounts live in bundled workers', async (t) => {
     await service.end('SIGTERM')
   })
 
+  await t.test('where no place takes a file there is none, until one does', async (t) => {
+    const own = join(sessionsPath, '.code-cache')
+    rmSync(own, { recursive: true })
+    writeFileSync(own, '')
+    mkdirSync(join(cache, 'in the way'), { recursive: true })
+    t.teardown(() => rmSync(cache, { recursive: true, force: true }))
+    service = await start()
+    t.match(await service.logged('worker.bundled'), { level: 'warn', codeCache: null })
+    const [account] = await service.connected(1)
+    rmSync(cache, { recursive: true })
+    process.kill(knownPid(account?.process.pid), 'SIGKILL')
+    await until('the cache to be made', () =>
+      service.lines().some(({ event, result }) => event === 'worker.bundled' && result === 'made'),
+    )
+    await service.end('SIGTERM')
+  })
+
   await t.test('without any place for it workers start all the same', async (t) => {
     rmSync(join(sessionsPath, '.code-cache'), { recursive: true })
     writeFileSync(join(sessionsPath, '.code-cache'), 'in the way')

@@ -64,7 +64,7 @@ const FROM_WORKER: { [K in FromWorker['type']]: Extract<FromWorker, { type: K }>
     lines: [{ atMs: 1, level: 'warn', event: null, message: 'Worker', fields: { pid: 1 } }],
     dropped: 0,
   },
-  permit_request: { type: 'permit_request' },
+  permit_request: { type: 'permit_request', firstLogin: false },
   permit_result: { type: 'permit_result', result: 'answered' },
   connection: {
     type: 'connection',

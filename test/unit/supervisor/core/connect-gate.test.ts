@@ -15,7 +15,8 @@ import {
 const LIMITS: GateLimits = { ...GATE_LIMITS }
 
 /** Asks in the given order. */
-const asked = (ids: readonly string[], limits = LIMITS): Gate => ids.reduce(requestPermit, newGate(limits))
+const asked = (ids: readonly string[], limits = LIMITS): Gate =>
+  ids.reduce((gate, id) => requestPermit(gate, id), newGate(limits))
 const grant = (gate: Gate, nowMs: number, limits = LIMITS) => grantPermits(gate, nowMs, limits)
 const settle = (gate: Gate, id: string, result: PermitResult, nowMs = 0) =>
   settlePermit(gate, id, result, nowMs, LIMITS)
@@ -251,9 +252,58 @@ t.test('accounts that are slow take no place of the others', async (t) => {
   t.equal(gate.probes, undefined)
 })
 
-type Op = { op: 'request' | 'withdraw' | PermitResult | 'pass'; id: number; ms: number }
+t.test('first logins: two at a time until each has settled, and they hold up nobody else', async (t) => {
+  let gate = newGate(LIMITS)
+  for (const id of ['a', 'b', 'c', 'd']) gate = requestPermit(gate, id, true)
+  gate = requestPermit(gate, 'connected before')
+  const granted: [string, number][] = []
+  for (let nowMs = 0; nowMs < 12_000; nowMs += 100) {
+    const result = grant(gate, nowMs)
+    gate = result.gate
+    for (const id of result.granted) {
+      granted.push([id, nowMs])
+      // Of b nothing is heard.
+      if (id !== 'b') gate = settle(gate, id, 'opened', nowMs).gate
+    }
+  }
+  t.strictSame(granted, [
+    ['a', 0],
+    ['b', 200],
+    ['connected before', 400],
+    ['c', LIMITS.firstLoginSettleMs],
+    ['d', 2 * LIMITS.firstLoginSettleMs],
+  ])
+  t.equal(gate.settling.size, 0)
+})
+
+t.test('the place of a first login that failed, or whose process is gone, is free at once', async (t) => {
+  for (const end of [
+    (gate: Gate) => settle(gate, 'a', 'failed').gate,
+    (gate: Gate) => withdrawPermit(gate, 'a'),
+    (gate: Gate) => requestPermit(gate, 'a'),
+  ]) {
+    let gate = newGate({ ...LIMITS, maxPerSecond: 1000 })
+    for (const id of ['a', 'b', 'c']) gate = requestPermit(gate, id, true)
+    gate = grant(grant(gate, 0).gate, 1).gate
+    t.strictSame(gate.queue, ['c'])
+    t.strictSame(grant(end(gate), 1000).granted, ['c'])
+  }
+})
+
+type Op = { op: 'request' | 'first login' | 'withdraw' | PermitResult | 'pass'; id: number; ms: number }
 const op: fc.Arbitrary<Op> = fc.record({
-  op: fc.constantFrom<Op['op']>('request', 'request', 'withdraw', 'opened', 'answered', 'failed', 'failed', 'pass'),
+  op: fc.constantFrom<Op['op']>(
+    'request',
+    'request',
+    'first login',
+    'first login',
+    'withdraw',
+    'opened',
+    'answered',
+    'failed',
+    'failed',
+    'pass',
+  ),
   id: fc.nat({ max: 14 }),
   ms: fc.nat({ max: 3000 }),
 })
@@ -261,6 +311,8 @@ const anyLimits: fc.Arbitrary<GateLimits> = fc.record({
   minPerSecond: fc.constantFrom(0.5, 1, 2),
   maxPerSecond: fc.constantFrom(2, 5, 20),
   maxInFlight: fc.integer({ min: 1, max: 10 }),
+  maxFirstLogins: fc.integer({ min: 1, max: 3 }),
+  firstLoginSettleMs: fc.constantFrom(500, 2000),
   closeAfter: fc.integer({ min: 1, max: 5 }),
   probeGapFirstMs: fc.constantFrom(500, 1000),
   probeGapCapMs: fc.constantFrom(4000, 8000),
@@ -295,8 +347,11 @@ t.test(
             grants.push(nowMs)
             if (gate.inFlight.get(id) !== nowMs) throw new Error('a grant without a permit')
           }
-          if (granted.some((id, i) => before.queue[i] !== id))
-            throw new Error(`${granted.join()} of ${before.queue.join()}`)
+          const isFree = [...before.settling.values()].filter((ms) => nowMs < ms).length < limits.maxFirstLogins
+          const next = before.queue.find((id) => isFree || !before.firstLogins.has(id))
+          if (granted.some((id) => id !== next)) throw new Error(`${granted.join()} of ${before.queue.join()}`)
+          if (gate.settling.size > limits.maxFirstLogins) throw new Error('too many first logins')
+          if ([...gate.firstLogins].some((id) => !gate.queue.includes(id))) throw new Error('waits and does not wait')
           const least = 1000 / limits.maxPerSecond
           const [last, previous] = [grants.at(-1), grants.at(-2)]
           if (
@@ -326,6 +381,7 @@ t.test(
           const account = `a${id}`
           if (op === 'pass') nowMs += ms
           else if (op === 'request') gate = requestPermit(gate, account)
+          else if (op === 'first login') gate = requestPermit(gate, account, true)
           else if (op === 'withdraw') gate = withdrawPermit(gate, account)
           else {
             const closed = gate.probes !== undefined
@@ -337,7 +393,7 @@ t.test(
         }
         // Everybody in the queue gets a turn within the time that the limits allow, if each is answered at once.
         let left = gate.queue.length
-        const untilMs = nowMs + limits.patienceMs + left * limits.probeGapCapMs + 1000
+        const untilMs = nowMs + limits.patienceMs + left * limits.probeGapCapMs + limits.firstLoginSettleMs
         for (; left > 0 && nowMs < untilMs; nowMs += 100) {
           const { gate: after, granted } = grantPermits(gate, nowMs, limits)
           gate = after
