@@ -66,7 +66,7 @@ function cellsOf(row: Row): string[] {
     String(idle.pssMib),
     String(idle.pssMaxMib),
     idle.parentPssMib === null ? '' : String(idle.parentPssMib),
-    String(row.idleCpuSPerMinute),
+    row.idleCpuSPerMinute === null ? '' : String(row.idleCpuSPerMinute),
     traffic === null ? '' : String(traffic.pssMib),
     traffic === null ? '' : String(traffic.cpuMsPerMessage),
     traffic === null ? '' : `${traffic.latency.p50Ms}/${traffic.latency.p99Ms}`,

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
 import { pair, testPhones } from '../fixtures/paired-fleet.ts'
 import { SupervisorProcess } from '../fixtures/supervisor-process.ts'
-import { FIELD, fieldTable, tableOf } from './mass-drop/report.ts'
+import { tableOf } from './mass-drop/report.ts'
 import { AWAY, measureDrop, type Fleet, type Mode, type Row } from './mass-drop/row.ts'
 import { countOf, countsOf, namesOf, publish, runBench, say } from './options.ts'
 import { SimulatorProcess } from './simulator-process.ts'
@@ -118,7 +118,7 @@ async function run({ accounts, outages, modes, settleS, rate, json }: Options): 
       }
     })
   }
-  await publish('mass-drop', { connectRateMax: rate, rows, field: FIELD }, `${tableOf(rows)}\n\n${fieldTable()}`, json)
+  await publish('mass-drop', { connectRateMax: rate, rows }, tableOf(rows), json)
 }
 
 await runBench(USAGE, async () => {

@@ -1,7 +1,7 @@
 /**
  * The same trace of operations on our store and on Baileys' useMultiFileAuthState, each in a process of its own.
- * Prints one JSON object. `node dist/test/bench/store.js [messages]`; the directory is BENCH_DIR or a temporary one:
- * put it on the disk that is asked about.
+ * `npm run bench -- store [messages]`; the directory is BENCH_DIR or a temporary one: put it on the disk that is asked
+ * about.
  *
  * The trace: a pairing (812 pre-keys in one set), then for each message one session of 1.9 KB read and written, as a
  * decrypt does, one used pre-key in eight deleted, creds saved with one in twenty; then bursts of ten sets at once;
@@ -9,13 +9,14 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { useMultiFileAuthState, type AuthenticationState } from '@whiskeysockets/baileys'
-import { nodeFs, type SessionFile, type SessionFs } from '../../shared/session/session-fs.ts'
 import { openSession } from '../../worker/session/session.ts'
+import { markdown, publish } from './options.ts'
 
 const PEERS = 200
 const SESSION_BYTES = 1400 // about 1.9 KB as base64
@@ -25,59 +26,59 @@ interface Store {
   readonly state: AuthenticationState
   saveCreds(): Promise<void>
   close(): Promise<void>
-  syncs(): number
 }
 
 const STORES: Record<string, (dir: string) => Promise<Store>> = {
   ours: async (dir) => {
-    const counted = countingFs()
-    const session = await openSession({ dir, fs: counted.fs })
-    return {
-      state: session.authState,
-      saveCreds: () => session.saveCreds(),
-      close: () => session.close(),
-      syncs: counted.syncs,
-    }
+    const session = await openSession({ dir })
+    return { state: session.authState, saveCreds: () => session.saveCreds(), close: () => session.close() }
   },
   stock: async (dir) => {
     const { state, saveCreds } = await useMultiFileAuthState(dir)
-    return { state, saveCreds, close: async () => undefined, syncs: () => 0 }
+    return { state, saveCreds, close: async () => undefined }
   },
 }
 
-function countingFs(): { fs: SessionFs; syncs: () => number } {
+/** Counts what any store in this process asks the disk to sync. */
+async function countSyncs(dir: string): Promise<() => number> {
   let syncs = 0
-  const counted = (file: SessionFile): SessionFile => ({
-    ...file,
-    datasync: () => (syncs++, file.datasync()),
-    sync: () => (syncs++, file.sync()),
-  })
-  return {
-    fs: {
-      ...nodeFs,
-      open: async (path, how) => counted(await nodeFs.open(path, how)),
-      syncDir: (path) => (syncs++, nodeFs.syncDir(path)),
-    },
-    syncs: () => syncs,
+  const file = await open(dir, 'r')
+  const handles = Object.getPrototypeOf(file) as Record<'datasync' | 'sync', (this: FileHandle) => Promise<void>>
+  for (const name of ['datasync', 'sync'] as const) {
+    const asked = handles[name]
+    handles[name] = function () {
+      syncs++
+      return asked.call(this)
+    }
   }
+  await file.close()
+  return () => syncs
+}
+
+/** What this process has handed to write calls so far. */
+function writtenBytes(): number {
+  return Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 }
 
 interface Span {
   readonly wallMs: number
   readonly cpuMs: number
   readonly syncs: number
+  readonly bytes: number
 }
 
-function startSpan(store: Store): () => Span {
+function startSpan(countedSyncs: () => number): () => Span {
   const startedAtMs = performance.now()
   const cpu = process.cpuUsage()
-  const syncs = store.syncs()
+  const syncs = countedSyncs()
+  const bytes = writtenBytes()
   return () => {
     const used = process.cpuUsage(cpu)
     return {
       wallMs: performance.now() - startedAtMs,
       cpuMs: (used.user + used.system) / 1000,
-      syncs: store.syncs() - syncs,
+      syncs: countedSyncs() - syncs,
+      bytes: writtenBytes() - bytes,
     }
   }
 }
@@ -86,10 +87,31 @@ const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 const round = (value: number): number => Math.round(value * 1000) / 1000
 
-async function measure(name: string, dir: string, messages: number): Promise<object> {
-  const open = STORES[name]
-  if (open === undefined) throw new Error(`no store "${name}"`)
-  const store = await open(dir)
+interface Result {
+  pairingMs: number
+  pairingCpuMs: number
+  pairingSyncs: number
+  pairingBytes: number
+  messagesPerSecond: number
+  setP50Ms: number
+  setP99Ms: number
+  cpuMsPerMessage: number
+  syncsPerMessage: number
+  bytesPerMessage: number
+  burstMsPerSet: number
+  burstCpuMsPerSet: number
+  burstSyncsPerSet: number
+  openMs: number
+  files: number
+  bytes: number
+  bytesOnDisk: number
+}
+
+async function measure(name: string, dir: string, messages: number): Promise<Result> {
+  const openStore = STORES[name]
+  if (openStore === undefined) throw new Error(`no store "${name}"`)
+  const countedSyncs = await countSyncs(dir)
+  const store = await openStore(dir)
   const { keys, creds } = store.state
   const value = Buffer.alloc(SESSION_BYTES, 7)
   const pair = (): { public: Buffer; private: Buffer } => ({
@@ -98,12 +120,12 @@ async function measure(name: string, dir: string, messages: number): Promise<obj
   })
   await keys.set({ 'pre-key': { warm: pair() } })
 
-  const pairing = startSpan(store)
+  const pairing = startSpan(countedSyncs)
   await keys.set({ 'pre-key': Object.fromEntries(Array.from({ length: 812 }, (_, at) => [String(at + 1), pair()])) })
   const paired = pairing()
 
   const delays: number[] = []
-  const traffic = startSpan(store)
+  const traffic = startSpan(countedSyncs)
   for (let number = 0; number < messages; number++) {
     const id = `49${number % PEERS}.0`
     await keys.get('session', [id])
@@ -119,7 +141,7 @@ async function measure(name: string, dir: string, messages: number): Promise<obj
   const done = traffic()
   delays.sort((a, b) => a - b)
 
-  const bursting = startSpan(store)
+  const bursting = startSpan(countedSyncs)
   for (let burst = 0; burst < BURSTS; burst++) {
     await Promise.all(Array.from({ length: 10 }, async (_, at) => keys.set({ session: { [`1${at}.0`]: value } })))
   }
@@ -127,7 +149,7 @@ async function measure(name: string, dir: string, messages: number): Promise<obj
   await store.close()
 
   const opening = performance.now()
-  const again = await open(dir)
+  const again = await openStore(dir)
   await again.state.keys.get('session', ['490.0'])
   const openMs = performance.now() - opening
   await again.close()
@@ -138,11 +160,13 @@ async function measure(name: string, dir: string, messages: number): Promise<obj
     pairingMs: round(paired.wallMs),
     pairingCpuMs: round(paired.cpuMs),
     pairingSyncs: paired.syncs,
+    pairingBytes: paired.bytes,
     messagesPerSecond: Math.round((messages / done.wallMs) * 1000),
     setP50Ms: round(percentile(delays, 0.5)),
     setP99Ms: round(percentile(delays, 0.99)),
     cpuMsPerMessage: round(done.cpuMs / messages),
     syncsPerMessage: round(done.syncs / messages),
+    bytesPerMessage: Math.round(done.bytes / messages),
     burstMsPerSet: round(burst.wallMs / BURSTS / 10),
     burstCpuMsPerSet: round(burst.cpuMs / BURSTS / 10),
     burstSyncsPerSet: round(burst.syncs / BURSTS / 10),
@@ -153,19 +177,45 @@ async function measure(name: string, dir: string, messages: number): Promise<obj
   }
 }
 
+const HEAD = [
+  ...['store', 'pairing ms', 'syncs', 'KB written', 'messages/s', 'set p50/p99 ms', 'CPU ms/message', 'syncs/message'],
+  ...['bytes written/message', 'burst: ms/set', 'syncs/set', 'open ms', 'files', 'KB on disk'],
+]
+
+function cellsOf([name, result]: [string, Result]): string[] {
+  const kb = (bytes: number): string => String(Math.round(bytes / 1000))
+  return [
+    name,
+    String(result.pairingMs),
+    String(result.pairingSyncs),
+    kb(result.pairingBytes),
+    String(result.messagesPerSecond),
+    `${result.setP50Ms}/${result.setP99Ms}`,
+    String(result.cpuMsPerMessage),
+    String(result.syncsPerMessage),
+    String(result.bytesPerMessage),
+    String(result.burstMsPerSet),
+    String(result.burstSyncsPerSet),
+    String(result.openMs),
+    String(result.files),
+    kb(result.bytesOnDisk),
+  ]
+}
+
 async function compare(messages: number): Promise<void> {
-  const results: Record<string, unknown> = {}
+  const results: [string, Result][] = []
   for (const name of Object.keys(STORES)) {
     const dir = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'store-bench-'))
     try {
       const child = fork(fileURLToPath(import.meta.url), ['measure', name, dir, String(messages)])
-      child.once('message', (result) => (results[name] = result))
+      child.once('message', (result) => results.push([name, result as Result]))
       await once(child, 'exit')
     } finally {
       rmSync(dir, { recursive: true })
     }
   }
-  process.stdout.write(`${JSON.stringify({ node: process.version, messages, ...results }, null, 2)}\n`)
+  const table = markdown(HEAD, results.map(cellsOf))
+  await publish('store', { messages, ...Object.fromEntries(results) }, table, undefined)
 }
 
 const [mode = '3000', name = '', dir = '', count = '0'] = process.argv.slice(2)

@@ -25,6 +25,10 @@ export class OneProcessSetup implements Setup {
     return this.#accounts.connectedAtMs
   }
 
+  get connectedCpuS(): Map<string, number> {
+    return this.#accounts.connectedCpuS
+  }
+
   async start(): Promise<void> {
     this.#stopping = false
     this.#accounts.forgetProcesses()

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../../shared/clock.ts'
 import { LATE, withDeadline } from '../../../shared/deadline.ts'
+import { knownPid } from '../../fixtures/known-pid.ts'
 import { until } from '../../fixtures/until.ts'
+import { cpuS } from '../machine.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
 
 /** Plain Baileys: see plain-program.ts. */
@@ -24,6 +26,7 @@ export class PlainAccounts {
   readonly phones: string[] = []
   readonly received = new Map<string, number>()
   readonly connectedAtMs = new Map<string, number>()
+  readonly connectedCpuS = new Map<string, number>()
   /** By phone. */
   readonly pids = new Map<string, number>()
   /** Who waits for the first QR code of a phone. */
@@ -82,7 +85,10 @@ export class PlainAccounts {
     const { event, phone, atMs, pid, qr, id } = JSON.parse(text) as Line
     if (event === 'started' && pid !== undefined) this.pids.set(phone, pid)
     if (event === 'qr' && qr !== undefined) this.#onQr.get(phone)?.(qr)
-    if (event === 'open') this.connectedAtMs.set(phone, atMs)
+    if (event === 'open') {
+      this.connectedAtMs.set(phone, atMs)
+      this.connectedCpuS.set(phone, cpuS(knownPid(this.pids.get(phone))))
+    }
     if (event === 'message' && id !== undefined && !this.received.has(id)) this.received.set(id, atMs)
   }
 }

@@ -40,6 +40,10 @@ export class Pm2Setup implements Setup {
     return this.#accounts.connectedAtMs
   }
 
+  get connectedCpuS(): Map<string, number> {
+    return this.#accounts.connectedCpuS
+  }
+
   async start(): Promise<void> {
     this.#server ??= await this.#listen()
     this.#accounts.forgetProcesses()

@@ -45,9 +45,11 @@ export interface Row {
   pairedS: number
   /** From the start of the first process to the last account connected. */
   allConnectedS: number
+  /** Of the parent until all are connected; of a worker from its fork to its own connection, its mean. */
   startCpuS: { parent: number; perAccount: number }
   idle: Memory
-  idleCpuSPerMinute: number
+  /** Null where it was idle for a moment only. */
+  idleCpuSPerMinute: number | null
   traffic: (Memory & { perSecond: number; cpuMsPerMessage: number; parts: TrafficPart[]; latency: Latency }) | null
   afterTraffic: Memory | null
   /** After each part of the soak, when it has been quiet for SOAK_QUIET_S. */
@@ -63,6 +65,7 @@ const PAIR_AT_ONCE = 4
 const CONNECT_DEADLINE_MS = 600_000
 /** The idle CPU is counted over this last part of the settling, so without the collection that follows each start. */
 const IDLE_WINDOW_S = 60
+const LEAST_IDLE_WINDOW_S = 20
 const PART_S = 20
 const FIRST_QRS = 3
 const SOAK_PARTS = 4
@@ -97,6 +100,10 @@ export async function measureFleet(
   )
   const allConnectedS = (Math.max(...setup.connectedAtMs.values()) - (performance.timeOrigin + startMs)) / 1000
   const startCpu = cpuOf(setup)
+  const { workers } = setup.pids()
+  const forkedToConnectedS = sumOf(phones.map((phone) => setup.connectedCpuS.get(phone) ?? 0))
+  // Where all share one process, nobody's part can be told from another's.
+  const startedS = workers.length === accounts ? forkedToConnectedS : startCpu.workers
 
   const windowS = Math.min(IDLE_WINDOW_S, times.settleS / 2)
   await pause((times.settleS - windowS) * 1000)
@@ -145,9 +152,9 @@ export async function measureFleet(
     accounts,
     pairedS: round(pairedS),
     allConnectedS: round(allConnectedS),
-    startCpuS: { parent: round(startCpu.parent), perAccount: round(startCpu.workers / accounts, 3) },
+    startCpuS: { parent: round(startCpu.parent), perAccount: round(startedS / accounts, 3) },
     idle,
-    idleCpuSPerMinute: round((idleCpuS * 60) / windowS),
+    idleCpuSPerMinute: windowS < LEAST_IDLE_WINDOW_S ? null : round((idleCpuS * 60) / windowS),
     traffic,
     afterTraffic,
     soak,
@@ -188,7 +195,8 @@ async function soakFleet(
 function memoryOf(setup: Setup, accounts: number): Memory {
   const { parent, workers } = setup.pids()
   const each = workers.flatMap((pid) => memoryMib(pid) ?? [])
-  const sum = (name: 'pss' | 'uss'): number => each.reduce((so, memory) => so + memory[name], 0)
+  if (each.length < workers.length) throw new Error(`${workers.length - each.length} processes ended meanwhile.`)
+  const sum = (name: 'pss' | 'uss'): number => sumOf(each.map((memory) => memory[name]))
   return {
     pssMib: round(sum('pss') / accounts),
     ussMib: round(sum('uss') / accounts),
@@ -204,7 +212,11 @@ interface Cpu {
 
 function cpuOf(setup: Setup): Cpu {
   const { parent, workers } = setup.pids()
-  return { parent: parent === undefined ? 0 : cpuS(parent), workers: workers.reduce((so, pid) => so + cpuS(pid), 0) }
+  return { parent: parent === undefined ? 0 : cpuS(parent), workers: sumOf(workers.map(cpuS)) }
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((so, value) => so + value, 0)
 }
 
 function total({ parent, workers }: Cpu): number {

@@ -2,6 +2,7 @@ import { knownPid } from '../../fixtures/known-pid.ts'
 import { pair } from '../../fixtures/paired-fleet.ts'
 import { SupervisorProcess, type DashboardBody } from '../../fixtures/supervisor-process.ts'
 import { until } from '../../fixtures/until.ts'
+import { cpuS } from '../machine.ts'
 import type { SimulatorProcess } from '../simulator-process.ts'
 import type { Setup } from './setup.ts'
 
@@ -12,6 +13,7 @@ export class ServiceSetup implements Setup {
   readonly name: 'bundled' | 'unbundled'
   readonly received = new Map<string, number>()
   readonly connectedAtMs = new Map<string, number>()
+  readonly connectedCpuS = new Map<string, number>()
   readonly #simulator: SimulatorProcess
   readonly #sessionsPath: string
   readonly #phoneOf = new Map<string, string>()
@@ -107,7 +109,9 @@ export class ServiceSetup implements Setup {
     const atMs = Date.parse(line.time)
     if (line.event === 'child.spawned' && line.pid !== undefined) this.#pids.set(line.accountId, line.pid)
     if (line.event === 'connection.connected') {
-      this.connectedAtMs.set(this.#phoneOf.get(line.accountId) ?? line.accountId, atMs)
+      const phone = this.#phoneOf.get(line.accountId) ?? line.accountId
+      this.connectedAtMs.set(phone, atMs)
+      this.connectedCpuS.set(phone, cpuS(knownPid(this.#pids.get(line.accountId))))
     }
     if (line.messageId !== undefined) this.received.set(line.messageId, atMs)
   }

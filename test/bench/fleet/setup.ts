@@ -17,6 +17,8 @@ export interface Setup {
   readonly received: Map<string, number>
   /** When each phone's account was last seen to connect, epoch ms. */
   readonly connectedAtMs: Map<string, number>
+  /** CPU seconds of the account's process when it was seen to connect. */
+  readonly connectedCpuS: Map<string, number>
   /** SIGTERM; resolves when all is over. */
   stop(): Promise<void>
 }

@@ -1,20 +1,5 @@
 import type { Row } from './row.ts'
 
-/**
- * The same drops against gateways of the field that keep all accounts in one process, 30 accounts, 2 cores, loopback, one
- * run each, measured 2026-11-23.
- */
-export const FIELD = {
-  source: 'gateways with all accounts in one process, 30 accounts, measured 2026-11-23',
-  rows: [
-    { drop: 'server healthy: all back', first: '0.94 s', second: '0.47 s; an account with a backlog never' },
-    { drop: 'refuses for 4 s: all back after', first: '28.1 s', second: '29 at once, one never' },
-    { drop: 'refuses for 60 s: attempts in it', first: '330 in two bursts, 156/s', second: '4,680' },
-    { drop: 'refuses for 60 s: CPU in it', first: '1.2 s', second: '66 s' },
-    { drop: 'refuses for 60 s: said meanwhile', first: 'a count of 0', second: '"open" for all 30' },
-  ],
-} as const
-
 const COLUMNS: readonly [string, (row: Row) => string][] = [
   ['accounts', ({ accounts }) => String(accounts)],
   ['server', ({ mode }) => mode],
@@ -37,15 +22,6 @@ const COLUMNS: readonly [string, (row: Row) => string][] = [
 export function tableOf(rows: readonly Row[]): string {
   const lines = [COLUMNS.map(([name]) => name), COLUMNS.map(() => '---'), ...rows.map(cellsOf)]
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
-}
-
-export function fieldTable(): string {
-  const lines = [
-    ['drop', 'one', 'another'],
-    ['---', '---', '---'],
-    ...FIELD.rows.map(({ drop, first, second }) => [drop, first, second]),
-  ]
-  return `${FIELD.source}:\n\n${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}`
 }
 
 function cellsOf(row: Row): string[] {
