@@ -3,7 +3,10 @@
  * the code cache, which V8 takes only under the flags that it was made with. Measured: ARCHITECTURE.md, "What a worker costs".
  */
 
-/** A fuse, not a diet: a logged-in account lives in 20 MB of heap, a first pairing with 10,000 messages in 140. */
+/**
+ * A fuse, not a diet: a logged-in account lives in 20 MB of heap, a first pairing with a history of 10,000 messages takes 13 more.
+ * Long before it, WORKER_MEMORY_MB has the worker go on in a fresh process.
+ */
 const HEAP_LIMIT = '--max-old-space-size=256'
 
 /** Keeps the young generation from growing to 48 MiB under load; an idle worker is as large without it. */

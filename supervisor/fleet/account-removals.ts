@@ -101,7 +101,7 @@ export class AccountRemovals {
   async #finish(accountId: string, removal: Removal, lockWaitMs: number): Promise<void> {
     const { registry, log, retireSession, onForgotten } = this.#options
     const stopped = await this.#workers.ended(accountId)
-    if (stopped === undefined) return
+    if (stopped === undefined) return void this.#underWay.delete(accountId)
     if (stopped.child.state.name !== 'absent') {
       throw new AppError('internal', `The worker of ${accountId} did not end. Its removal goes on at the next start.`)
     }

@@ -4,7 +4,7 @@ import { measureFleet, type Row, type Times } from './fleet/row.ts'
 import { SETUPS } from './fleet/setup.ts'
 import { countOf, countsOf, markdown, namesOf, publish, runBench, say, UsageError } from './options.ts'
 
-type Phase = Omit<Times, 'groupEvery' | 'soakMessages'>
+type Phase = Omit<Times, 'perSecond' | 'groupEvery' | 'soakMessages'>
 
 /**
  * What accounts cost that are really logged in: memory and CPU of a start, of idling and of traffic, latency, the end.
@@ -33,6 +33,7 @@ ${Object.entries(SETUPS)
   .join('\n')}
   --soak COUNT      so many messages more to each account, 200 a second to all together; memory after each quarter
   --seconds COUNT   so many seconds of traffic (60), where the bench has traffic; the JSON has each 20 s of them
+  --rate N          messages a second to each account in it (1)
   --groups N        every Nth message comes in a group (none does); the keys are handed out in N times 10 s before it
   --quick           shorter waits and 10 accounts: to see that it works, and roughly what comes out
   --json FILE       writes the JSON there instead of on standard output
@@ -43,6 +44,7 @@ The table goes to standard error. memory: two minutes idle (the CPU is that of t
 const MOST_ACCOUNTS = 500
 const MOST_SOAKED = 999_999
 const MOST_TRAFFIC_S = 7200
+const MOST_RATE = 100
 /** Each 20 s of traffic begin anew: beyond that it would always be the same accounts. */
 const MOST_GROUP_EVERY = 20
 
@@ -89,6 +91,7 @@ await runBench(USAGE, async () => {
       setups: { type: 'string', default: Object.keys(SETUPS).join(',') },
       soak: { type: 'string' },
       seconds: { type: 'string' },
+      rate: { type: 'string' },
       groups: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -101,10 +104,13 @@ await runBench(USAGE, async () => {
   const usual = values.quick ? QUICK[phase] : PHASES[phase]
   const trafficS = values.seconds === undefined ? usual.trafficS : countOf('--seconds', values.seconds, MOST_TRAFFIC_S)
   const groupEvery = values.groups === undefined ? 0 : countOf('--groups', values.groups, MOST_GROUP_EVERY)
-  if (usual.trafficS === 0 && (values.seconds !== undefined || values.groups !== undefined)) {
-    throw new UsageError(`--seconds and --groups are about traffic, and "${name}" has none: use memory or messages.`)
+  const perSecond = values.rate === undefined ? 1 : countOf('--rate', values.rate, MOST_RATE)
+  if (usual.trafficS === 0 && [values.seconds, values.groups, values.rate].some((value) => value !== undefined)) {
+    throw new UsageError(
+      `--seconds, --rate and --groups are about traffic, and "${name}" has none: use memory or messages.`,
+    )
   }
-  const times = { ...usual, trafficS, groupEvery, soakMessages }
+  const times = { ...usual, trafficS, perSecond, groupEvery, soakMessages }
   const counts = countsOf('--accounts', values.accounts ?? (values.quick ? '10' : '30'), MOST_ACCOUNTS)
   const setups = namesOf('--setups', values.setups, SETUPS)
   const rows: Row[] = []

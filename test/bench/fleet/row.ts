@@ -11,6 +11,8 @@ import { latencyOf, sendTraffic, type Latency, type Sent } from './traffic.ts'
 export interface Times {
   settleS: number
   trafficS: number
+  /** Messages a second to each account. */
+  perSecond: number
   /** Every Nth message of the traffic comes in a group; 0 for none. */
   groupEvery: number
   afterS: number
@@ -115,7 +117,7 @@ export async function measureFleet(
   let traffic: Row['traffic'] = null
   let afterTraffic: Memory | null = null
   if (times.trafficS > 0) {
-    const { groupEvery } = times
+    const { groupEvery, perSecond } = times
     // Sessions with the contacts begin before what is counted, and so do the keys of those who write in groups.
     await sendTraffic(simulator, { phones, perSecond: 1, seconds: 10 * Math.max(1, groupEvery), groupEvery })
     await pause(2000)
@@ -125,7 +127,7 @@ export async function measureFleet(
     for (let leftS = times.trafficS; leftS > 0; leftS -= PART_S) {
       const before = cpuOf(setup)
       const seconds = Math.min(PART_S, leftS)
-      const part = await sendTraffic(simulator, { phones, perSecond: 1, seconds, groupEvery })
+      const part = await sendTraffic(simulator, { phones, perSecond, seconds, groupEvery })
       const after = cpuOf(setup)
       const each = (name: keyof Cpu): number => round(((after[name] - before[name]) * 1000) / part.length)
       counted.push({ cpu: { parentMs: each('parent'), workersMs: each('workers') }, part })
@@ -139,7 +141,7 @@ export async function measureFleet(
       const { p99Ms, maxMs } = latencyOf(setup, part)
       return { ...cpu, p99Ms, maxMs }
     })
-    traffic = { ...memory, perSecond: 1, cpuMsPerMessage: round(cpuMs / sent.length), parts, latency }
+    traffic = { ...memory, perSecond, cpuMsPerMessage: round(cpuMs / sent.length), parts, latency }
     await pause(times.afterS * 1000)
     afterTraffic = memoryOf(setup, accounts)
   }
