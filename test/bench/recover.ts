@@ -21,6 +21,7 @@ const TROUBLES = {
   out_of_memory: 'its process gets no memory any more (a limit below what it has), and its contacts write',
   hung: 'its event loop stands still for 5 s (SIGSTOP of its process)',
   corrupt: 'a frame comes that can not be decrypted',
+  dropped: 'every connection of all accounts is cut at once, and the server is there: "back" is the last of them',
   flooded: 'its contacts write so many messages a second (--flood), or as many as the simulator can, for 10 s',
 } as const
 type Trouble = keyof typeof TROUBLES
@@ -49,7 +50,7 @@ interface Row {
   setup: SetupName
   accounts: number
   trouble: Trouble
-  /** From the trouble to the account's next login; null where its connection was never lost. */
+  /** From the trouble to the account's next login, or to the last one's; null where its connection was never lost. */
   backS: number | null
   others: Latency
   /** Accounts that had to log in again, the one in trouble included. */
@@ -93,6 +94,9 @@ async function measure(
     case 'corrupt':
       await simulator.inject({ kind: 'corrupt_frame', phone: victim })
       break
+    case 'dropped':
+      await simulator.dropAll()
+      break
     case 'flooded':
       flood = await sendTraffic(simulator, { phones: [victim], perSecond: floodPerS, seconds: FLOOD_S })
       break
@@ -101,10 +105,11 @@ async function measure(
     default:
       trouble satisfies never
   }
-  const loses = trouble === 'killed' || trouble === 'out_of_memory' || trouble === 'corrupt'
+  const loses = ['killed', 'out_of_memory', 'corrupt', 'dropped'].includes(trouble)
+  const struck = trouble === 'dropped' ? phones : [victim]
   const back = (): number | undefined => {
-    const seenMs = setup.connectedAtMs.get(victim)
-    return seenMs !== undefined && seenMs > troubleMs ? seenMs : undefined
+    const seenMs = struck.map((phone) => setup.connectedAtMs.get(phone) ?? 0)
+    return Math.min(...seenMs) > troubleMs ? Math.max(...seenMs) : undefined
   }
   const backAtMs = loses
     ? await until('the account to be back', back, undefined, BACK_DEADLINE_MS).catch(() => undefined)
