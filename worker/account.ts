@@ -255,7 +255,7 @@ export class Account {
     const { send, clock } = this.#options
     switch (effect.type) {
       case 'request_permit':
-        return send({ type: 'permit_request', firstLogin: this.#connection.justPaired })
+        return send({ type: 'permit_request', firstLogin: effect.firstLogin })
       case 'permit_result':
         return send({ type: 'permit_result', result: effect.result })
       case 'open_socket':

@@ -5,7 +5,7 @@ import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { withDeadline } from '../../shared/deadline.ts'
+import { LATE, withDeadline } from '../../shared/deadline.ts'
 import { errnoOf, messageOf } from '../../shared/errors.ts'
 import type { Log } from '../../shared/log.ts'
 import type { Role } from './access-tokens.ts'
@@ -108,7 +108,9 @@ export class Logins {
   }
 
   async #saveInTime(): Promise<void> {
-    await withDeadline(this.#save(), SAVE_DEADLINE_MS, this.#options.clock)
+    const { clock, log } = this.#options
+    if ((await withDeadline(this.#save(), SAVE_DEADLINE_MS, clock)) !== LATE) return
+    log.warn({ event: 'access.logins_not_saved', cause: 'the disk does not answer' }, 'Logins may end with the service')
   }
 
   /** Saves that are asked for while one is under way become one. */

@@ -6,14 +6,20 @@ import type { Account, AccountProcess } from './registry.ts'
  * What a worker's message changes about its account, as data. What it makes the fleet do (permits, heartbeats of the
  * lifecycle, saving a phone that was not known) is the fleet's.
  * @param nowMs epoch ms
+ * @param monotonicMs the same moment, for measuring
  */
-export function applyMessage(account: Account, message: FromWorker, nowMs: number): Partial<Account> {
+export function applyMessage(
+  account: Account,
+  message: FromWorker,
+  nowMs: number,
+  monotonicMs: number,
+): Partial<Account> {
   switch (message.type) {
     case 'heartbeat': {
       if (account.process === null) return {}
       const { rssBytes, loopDelayMs, counts } = message
       const activity = latest(account.activity, message.activity)
-      const cpu = measured(account.process, message.cpuMs, nowMs)
+      const cpu = measured(account.process, message.cpuMs, monotonicMs)
       return {
         process: { ...account.process, rssBytes, loopDelayMs, counted: counts, ...cpu },
         activity,
@@ -77,14 +83,12 @@ const NEWEST_SHARE = 0.5
 function measured(
   { cpu, cpuPercent }: AccountProcess,
   usedMs: number,
-  nowMs: number,
+  monotonicMs: number,
 ): Pick<AccountProcess, 'cpu' | 'cpuPercent'> {
-  const next = { usedMs, atMs: nowMs }
+  const next = { usedMs, atMonotonicMs: monotonicMs }
   // Between two heartbeats that arrive together there is nothing to measure.
-  if (nowMs === cpu?.atMs) return { cpu, cpuPercent }
-  // Nor over a clock that was set back: from here on it is measured anew.
-  if (cpu === null || nowMs < cpu.atMs) return { cpu: next, cpuPercent }
-  const percent = Math.max(0, (100 * (usedMs - cpu.usedMs)) / (nowMs - cpu.atMs))
+  if (cpu === null || monotonicMs <= cpu.atMonotonicMs) return { cpu: cpu ?? next, cpuPercent }
+  const percent = Math.max(0, (100 * (usedMs - cpu.usedMs)) / (monotonicMs - cpu.atMonotonicMs))
   const smooth = cpuPercent === null ? percent : cpuPercent + (percent - cpuPercent) * NEWEST_SHARE
   return { cpu: next, cpuPercent: Math.round(smooth * 10) / 10 }
 }

@@ -15,8 +15,8 @@ export interface AccountProcess {
   startedAtMs: number
   rssBytes: number | null
   loopDelayMs: number | null
-  /** Used since its start, when it last said; epoch ms. */
-  cpu: { usedMs: number; atMs: number } | null
+  /** Used since its start, when it last said. */
+  cpu: { usedMs: number; atMonotonicMs: number } | null
   /** Of one core, over the last heartbeats. */
   cpuPercent: number | null
   /** What it has said of its counts, and is in the account's. */

@@ -23,7 +23,7 @@ interface Removal {
   /** Whether anybody who asked for it wants the session destroyed. */
   purge: boolean
   /** The wish is on the disk. */
-  wished: Promise<unknown>
+  wished: Promise<void>
   done: Promise<void>
 }
 
@@ -53,7 +53,7 @@ export class AccountRemovals {
    */
   remove(accountId: string, purge: boolean): Promise<void> {
     const known = this.#underWay.get(accountId)
-    if (known === undefined) return this.#begin(accountId, purge, LOCK_WAIT_MS, () => this.#wish(accountId, purge))
+    if (known === undefined) return this.#begin(accountId, purge, LOCK_WAIT_MS, this.#wish(accountId, purge))
     if (!purge || known.purge) return known.done
     known.purge = true
     return this.#purgeAsWell(accountId, known)
@@ -63,14 +63,13 @@ export class AccountRemovals {
   resume(records: readonly AccountRecord[]): void {
     const { log } = this.#options
     for (const { accountId, purge } of records) {
-      this.#begin(accountId, purge, RESUMED_LOCK_WAIT_MS, () => Promise.resolve()).catch((error: unknown) => {
+      this.#begin(accountId, purge, RESUMED_LOCK_WAIT_MS, Promise.resolve()).catch((error: unknown) => {
         log.error({ event: 'account.remove_failed', accountId, cause: messageOf(error) }, 'Account')
       })
     }
   }
 
-  #begin(accountId: string, purge: boolean, lockWaitMs: number, wish: () => Promise<void>): Promise<void> {
-    const wished = wish()
+  #begin(accountId: string, purge: boolean, lockWaitMs: number, wished: Promise<void>): Promise<void> {
     const removal: Removal = { purge, wished, done: wished }
     removal.done = wished
       .then(() => this.#finish(accountId, removal, lockWaitMs))

@@ -310,7 +310,7 @@ export class Workers {
     const { clock, registry } = this.#options
     const account = registry.get(accountId)
     if (account?.child.generation !== generation) return
-    const change = applyMessage(account, message, clock.nowMs())
+    const change = applyMessage(account, message, clock.nowMs(), clock.monotonicMs())
     if (Object.keys(change).length > 0) registry.put({ ...account, ...change })
     switch (message.type) {
       case 'code_cache_unused':

@@ -103,7 +103,8 @@ export type ConnectionEvent =
   | TimerEvent
 
 export type ConnectionEffect =
-  | { type: 'request_permit' }
+  /** `firstLogin`: for the login after a phone has scanned. */
+  | { type: 'request_permit'; firstLogin: boolean }
   | { type: 'permit_result'; result: 'opened' | 'answered' | 'failed' | 'unused' }
   | { type: 'open_socket'; socket: number }
   | { type: 'tear_down'; socket: number }
@@ -211,5 +212,5 @@ export function queue(
   before: ConnectionEffect[] = [],
 ): Step {
   const state: ConnectionState = { name: 'queued', untilMs: nowMs + ASK_AGAIN_MS, reason, code }
-  return [{ ...c, state }, [...before, { type: 'request_permit' }]]
+  return [{ ...c, state }, [...before, { type: 'request_permit', firstLogin: c.justPaired && !c.pairing }]]
 }

@@ -64,7 +64,8 @@ await t.test('a fleet of 30', async (t) => {
       service.lines().flatMap((line) => (line.event === 'connection.disconnected' ? [line['accountId']] : [])),
     )
     const told = String(boot['msg'])
-    const [, connected] = /^Boot sequence complete: (\d+)\/30 accounts connected$/.exec(told) ?? []
+    const [, connected, of] = /^Boot sequence complete: (\d+)\/(\d+) accounts connected$/.exec(told) ?? []
+    t.equal(Number(of), COUNT)
     t.ok(Number(connected) >= COUNT - late.size, `${told}, ${late.size} late`)
     const offered = simulator.events(mark).filter(({ type }) => type === 'qr.offered')
     t.equal(offered.length, 0, 'no QR code was offered')

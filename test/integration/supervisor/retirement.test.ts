@@ -79,7 +79,7 @@ t.test('while the operator lets nobody connect, a worker that is larger than it 
   }
   await until('the pause to meet a connected one', isHeld)
   const first = generation()
-  const lastBeatMs = (): number => app.registry.get(accountId)?.process?.cpu?.atMs ?? 0
+  const lastBeatMs = (): number => app.registry.get(accountId)?.process?.cpu?.atMonotonicMs ?? 0
   await until('a heartbeat', () => lastBeatMs() > 0)
   const oldEnoughMs = lastBeatMs() + minUptimeMs
   await until('heartbeats of one that may retire', () => lastBeatMs() > oldEnoughMs + 500)

@@ -29,7 +29,7 @@ t.test('the metrics say what is known of each account', async (t) => {
       startedAtMs: 0,
       rssBytes: 5000,
       loopDelayMs: 20,
-      cpu: { usedMs: 1500, atMs: 1 },
+      cpu: { usedMs: 1500, atMonotonicMs: 1 },
       cpuPercent: 2,
       counted: NO_COUNTS,
     },

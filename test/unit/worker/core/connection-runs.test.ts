@@ -57,7 +57,7 @@ const timer = (lastFrameMs: number, linked = true): ConnectionEvent => ({
   random: 0.5,
 })
 const lost: CloseCause = { from: 'transport', code: 408 }
-const ask: ConnectionEffect = { type: 'request_permit' }
+const ask: ConnectionEffect = { type: 'request_permit', firstLogin: false }
 const hide: ConnectionEffect = { type: 'show_qr', text: null, lifetimeMs: 0 }
 const tearDown: ConnectionEffect = { type: 'tear_down', socket: 3 }
 const failed: ConnectionEffect = { type: 'permit_result', result: 'failed' }
@@ -156,7 +156,7 @@ t.test('an operator who asks for a QR code does not wait out a backoff', async (
   t.equal(waiting.state.name, 'waiting')
   const [asked, effects] = stepConnection(waiting, { type: 'pair', linked: false }, 0, LIMITS)
   t.equal(asked.state.name, 'queued')
-  t.strictSame(effects, [{ type: 'request_permit' }])
+  t.strictSame(effects, [{ type: 'request_permit', firstLogin: false }])
 })
 
 t.test('a refused client version is tried slowly, linked or not', async (t) => {
@@ -181,6 +181,19 @@ t.test("a phone that is not the account's: a fresh link is taken back, an old se
     left.map(({ type }) => type),
     ['permit_result', 'show_qr', 'tear_down'],
   )
+})
+
+t.test('only the login after a scan is told to the gate as a first one', async (t) => {
+  const asks = (effects: readonly ConnectionEffect[]): unknown[] =>
+    effects.flatMap((effect) => (effect.type === 'request_permit' ? [effect.firstLogin] : []))
+  const restart: CloseCause = { from: 'stream', code: 515 }
+  const [scanned] = stepConnection(pairing, { type: 'new_login', socket: 3 }, 0, LIMITS)
+  const [waits, first] = stepConnection(scanned, closed(restart, { linked: true, socket: 3 }), 0, LIMITS)
+  t.strictSame(asks(first), [true])
+  const [begun] = stepConnection(waits, { type: 'permit', shared: false }, 0, LIMITS)
+  const [open] = stepConnection(begun, { type: 'open', socket: 4, wrongPhone: false }, 0, LIMITS)
+  const [, next] = stepConnection(open, closed(restart, { linked: true, socket: 4 }), 60_000, LIMITS)
+  t.strictSame(asks(next), [false])
 })
 
 t.test(

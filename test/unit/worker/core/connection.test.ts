@@ -67,7 +67,11 @@ const TABLE: [string, Connection, ConnectionEvent, nowMs: number, Partial<Connec
     { type: 'abandon' },
     7000,
     { attempt: 1, state: { name: 'queued', untilMs: 307_000, reason: 'connect_timeout', code: null } },
-    [{ type: 'tear_down', socket: 3 }, { type: 'permit_result', result: 'failed' }, { type: 'request_permit' }],
+    [
+      { type: 'tear_down', socket: 3 },
+      { type: 'permit_result', result: 'failed' },
+      { type: 'request_permit', firstLogin: false },
+    ],
   ],
   ['open, a word of the gate that came too late', open, { type: 'abandon' }, 7000, {}, []],
   ['pairing, abandon', pairing, { type: 'abandon' }, 7000, {}, []],
